@@ -1,0 +1,108 @@
+/*
+ * The decoder: encodings in, hypotheses out.  A CTC head says when a token may end; an attention
+ * decoder (LSTM with location-aware additive attention) scores what it may be; one pass of
+ * frame-synchronous prefix beam search joins them (docs/model.md has the maths).
+ *
+ * `decoder` is immutable and shared; a `search` belongs to one stream: fixed size.
+ *
+ * The stream is cut into segments at fixed pauses (trailing blanks), whatever endpointing a user
+ * asks for: at the end of a segment the best hypothesis is settled, handed to the sink, and the
+ * search starts afresh with the next encoding.  So settings of results never change words.
+ */
+#ifndef DECODER_DECODER_H
+#define DECODER_DECODER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nn/ops.h"
+#include "nn/weights.h"
+
+typedef struct decoder_config {
+    size_t dimension;        /* of the encodings */
+    size_t tokens;           /* V + 1: index 0 is CTC's blank and the decoder's start and end */
+    size_t embedding;        /* of tokens */
+    size_t lstm;             /* size of the LSTM */
+    size_t attention;        /* size of the additive attention */
+    size_t location_filters; /* 16 */
+    size_t location_width;   /* 31, odd */
+    size_t look_ahead;       /* encodings visible after a trigger: 2 */
+    size_t window;           /* encodings visible in all: [t + look_ahead - window + 1, t + look_ahead] */
+} decoder_config;
+
+typedef struct decoder decoder;
+typedef struct search search;
+
+steno_status decoder_create(const decoder_config *config, const nn_weights *weights,
+    const nn_ops *ops, nn_precision precision, size_t max_rows, decoder **out_decoder,
+    steno_error *error);
+void decoder_destroy(decoder *decoder);
+const decoder_config *decoder_get_config(const decoder *decoder);
+size_t decoder_scratch(const decoder *decoder);
+
+/* How a search weighs and prunes.  Defaults come from the model file's metadata. */
+typedef struct search_options {
+    size_t beam;             /* prefixes kept: 1..SEARCH_MAX_BEAM */
+    float token_threshold;   /* tokens below this CTC probability do not extend a prefix */
+    float attention_weight;  /* of the attention decoder's log-probability; 0: CTC alone */
+    float ctc_weight;        /* of CTC's prefix log-probability */
+    float token_bonus;       /* added per token */
+    size_t segment_blanks;   /* trailing blanks that end a segment, in encodings */
+    size_t segment_max;      /* encodings after which the segment is cut at its best pause */
+} search_options;
+
+enum { SEARCH_MAX_BEAM = 32 };
+
+/* One token of a hypothesis. */
+typedef struct search_token {
+    uint32_t token;     /* 1..V */
+    float probability;  /* CTC posterior at its trigger, 0..1 */
+    uint64_t encoding;  /* index of the encoding that triggered it, from the stream's start */
+} search_token;
+
+typedef struct search_hypothesis {
+    const search_token *tokens;
+    size_t token_count;
+    float score;     /* weighted log-probability */
+    float posterior; /* share among the surviving hypotheses, 0..1 */
+} search_hypothesis;
+
+/* A finished segment: hypotheses best first, valid during the call.  Never empty of tokens: a
+ * segment in which the best hypothesis has none is not reported. */
+typedef struct search_sink {
+    void (*segment)(void *context, const search_hypothesis *hypotheses, size_t count,
+        uint64_t end_encoding);
+    void *context;
+} search_sink;
+
+steno_status search_create(const decoder *decoder, const search_options *options,
+    search_sink sink, search **out_search, steno_error *error);
+void search_destroy(search *search);
+void search_reset(search *search);
+
+typedef struct decoder_item {
+    search *search;
+    const float *encodings; /* [count, dimension] */
+    size_t count;
+    bool finish; /* after these encodings the stream (or an explicit flush) ends: the look-ahead is
+                    waived and the running segment is reported */
+} decoder_item;
+
+/* Advances all items as one batch.  Of each item's encodings all are taken; decoding trails them
+ * by look_ahead encodings unless finish.  Sum of counts <= max_rows. */
+void decoder_advance(
+    const decoder *decoder, nn_scratch *scratch, decoder_item *items, size_t count);
+
+/* The running segment: writes up to `max` hypotheses, best first; returns how many.  Token
+ * pointers stay valid until the next decoder_advance or reset of this search. */
+size_t search_hypotheses(search *search, size_t max, search_hypothesis *out_hypotheses);
+/* Tokens at the start of the best hypothesis that all surviving hypotheses share. */
+size_t search_stable(const search *search);
+/* Encodings decoded so far, from the stream's start. */
+uint64_t search_position(const search *search);
+/* Encodings since the last token of the best hypothesis, or since the last token reported when
+ * the running segment has none (or since the stream's start). */
+uint64_t search_trailing(const search *search);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * A stream: audio in, results out.  Used by one thread at a time (its owner); the engine's workers
+ * do the recognising behind it.
+ *
+ *     steno_stream_create(engine, model, &options, &stream, &error);
+ *     while (there is audio) {
+ *         while (steno_stream_feed(stream, samples, frames, &taken) == STENO_FULL) ... wait, retry
+ *         while (steno_stream_next(stream, &result, &error) == STENO_OK) show(result);
+ *     }
+ *     steno_stream_finish(stream);
+ *     for (;;) {
+ *         status = steno_stream_next(stream, &result, &error);
+ *         if (status == STENO_AGAIN) steno_stream_wait(stream, -1);
+ *         else if (status == STENO_OK) show(result);
+ *         else break;                                  STENO_END, or an error
+ *     }
+ *     steno_stream_destroy(stream);
+ *
+ * Memory is fixed at creation: an hour uses what ten seconds do.
+ */
+#ifndef STENO_STREAM_H
+#define STENO_STREAM_H
+
+#include "steno/engine.h"
+#include "steno/model.h"
+#include "steno/result.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum steno_search {
+    STENO_SEARCH_JOINT, /* CTC and the attention decoder together: the default */
+    STENO_SEARCH_CTC,   /* CTC alone: cheaper, less accurate */
+} steno_search;
+
+typedef struct steno_stream_options {
+    uint32_t rate_hz;            /* of the samples fed: 8000..192000; default 16000 */
+    uint32_t channels;           /* interleaved: 1..8; default 1 */
+    uint32_t channel;            /* 0: the mean of all (default); 1..channels: that one */
+    uint32_t chunk_ms;           /* 160, 320, 640 (default) or 1280: latency against accuracy */
+    bool interim;                /* give interim results; default false */
+    bool endpointing;            /* finals at pauses; default true */
+    uint32_t endpoint_ms;        /* the pause that ends an utterance; default 800, 400..10000 */
+    uint32_t max_utterance_ms;   /* a final at the latest after this much; default 20000, 5000..60000 */
+    uint32_t max_alternatives;   /* 1 (default) to 10 */
+    steno_search search;
+    uint32_t beam;               /* hypotheses kept, 1..32; 0: the model's default */
+    uint32_t backlog_ms;         /* audio held unrecognised before feed says FULL; default 5000 */
+    void (*ready)(void *context); /* called on a worker thread when `next` has something or room
+                                     has come after FULL: must return quickly, must not call the
+                                     stream; may be NULL */
+    void *ready_context;
+} steno_stream_options;
+
+STENO_API void steno_stream_options_init(steno_stream_options *options);
+
+typedef struct steno_stream steno_stream;
+
+/* options: NULL for defaults.  Takes a reference to the model.  STENO_ERROR_ARGUMENT names the
+ * option out of range. */
+STENO_API steno_status steno_stream_create(steno_engine *engine, steno_model *model,
+    const steno_stream_options *options, steno_stream **out_stream, steno_error *error);
+/* At any time, also with audio not yet recognised, which is dropped. NULL is fine. */
+STENO_API void steno_stream_destroy(steno_stream *stream);
+
+/* Offers interleaved samples [frames, channels] in [-1, 1).  Takes as many frames as there is room
+ * for and says how many: STENO_OK if all, STENO_FULL if not (offer the rest again).  Allocates
+ * nothing.  STENO_ERROR_STATE after finish. */
+STENO_API steno_status steno_stream_feed(
+    steno_stream *stream, const float *samples, size_t frames, size_t *out_taken);
+
+/* The audio is over: every last sample is recognised and all results become final. */
+STENO_API steno_status steno_stream_finish(steno_stream *stream);
+
+/* The next result: STENO_OK and a result valid until the next call on this stream; STENO_AGAIN
+ * when there is none now; STENO_END after the last; an error if recognising failed. Finals come in
+ * order and none is lost; of interim results only the newest is kept. */
+STENO_API steno_status steno_stream_next(
+    steno_stream *stream, const steno_result **out_result, steno_error *error);
+
+/* Waits until `next` would not say STENO_AGAIN, or feed has room after STENO_FULL, or timeout_ms
+ * have passed (negative: for ever).  STENO_OK, or STENO_AGAIN on time-out. */
+STENO_API steno_status steno_stream_wait(steno_stream *stream, int timeout_ms);
+
+/* Milliseconds of audio fed, and recognised so far. */
+STENO_API uint64_t steno_stream_fed_ms(const steno_stream *stream);
+STENO_API uint64_t steno_stream_done_ms(const steno_stream *stream);
+
+/* Bytes this stream holds. */
+STENO_API size_t steno_stream_bytes(const steno_stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

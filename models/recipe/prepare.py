@@ -1,0 +1,96 @@
+"""Packs recordings for training: 16-bit PCM in one file, an index beside it.
+
+    python3 prepare.py --speech DIR --out DIR
+
+DIR/manifest.tsv and its zip files give OUT/SPLIT.pcm (16 kHz mono, int16,
+little endian, recordings end to end), OUT/SPLIT.tsv (id, first sample, number
+of samples, source, speaker, text) for the splits train and dev, and
+OUT/noise.pcm, OUT/noise.tsv.  With --only NAME just that one is packed.
+"""
+
+import argparse
+import csv
+import io
+import multiprocessing
+import os
+import sys
+import zipfile
+
+import numpy as np
+import soundfile
+
+from text import normalise
+
+RATE_HZ = 16000
+_zips = {}
+
+
+def _decode(job):
+    folder, zip_name, member = job
+    key = os.path.join(folder, zip_name)
+    if key not in _zips:
+        _zips[key] = zipfile.ZipFile(key)
+    try:
+        samples, rate_hz = soundfile.read(io.BytesIO(_zips[key].read(member)), dtype="int16")
+    except soundfile.LibsndfileError as error:
+        print(f"{member}: left out: {error}", file=sys.stderr)
+        return None
+    if samples.ndim == 2:
+        samples = samples[:, 0]
+    if rate_hz != RATE_HZ:
+        raise ValueError(f"{member}: {rate_hz} Hz, {RATE_HZ} Hz expected")
+    return samples
+
+
+def _pack(pool, out, name, jobs, rows):
+    position, count = 0, 0
+    with open(os.path.join(out, name + ".pcm"), "wb") as pcm, open(
+        os.path.join(out, name + ".tsv"), "w", encoding="utf-8"
+    ) as index:
+        for samples, row in zip(pool.imap(_decode, jobs, chunksize=16), rows):
+            if samples is None:
+                continue
+            pcm.write(samples.astype("<i2").tobytes())
+            fields = [row[0], position, len(samples)] + list(row[1:])
+            index.write("\t".join(map(str, fields)) + "\n")
+            position += len(samples)
+            count += 1
+    print(f"{name}: {count} recordings, {position / RATE_HZ / 3600:.2f} h", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--speech", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--only", choices=["train", "dev", "noise"])
+    arguments = parser.parse_args()
+    os.makedirs(arguments.out, exist_ok=True)
+
+    splits, left_out = {"dev": [], "train": []}, 0
+    with open(os.path.join(arguments.speech, "manifest.tsv"), encoding="utf-8", newline="") as f:
+        for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
+            text = normalise(row["text"])
+            if text is None:
+                left_out += 1
+                continue
+            job = (arguments.speech, row["file"], row["id"] + ".opus")
+            splits[row["split"]].append((job, (row["id"], row["source"], row["speaker"], text)))
+    print(f"{left_out} recordings left out: transcript outside the alphabet", file=sys.stderr)
+
+    with multiprocessing.Pool() as pool:
+        for split, items in splits.items():
+            if arguments.only not in (None, split):
+                continue
+            _pack(pool, arguments.out, split, [j for j, _ in items], [r for _, r in items])
+        if arguments.only not in (None, "noise"):
+            return
+        noise = []
+        with open(os.path.join(arguments.speech, "noise.tsv"), encoding="utf-8", newline="") as f:
+            for row in csv.DictReader(f, delimiter="\t"):
+                job = (arguments.speech, "noise.zip", row["id"] + ".opus")
+                noise.append((job, (row["id"], row["source"], "", "")))
+        _pack(pool, arguments.out, "noise", [j for j, _ in noise], [r for _, r in noise])
+
+
+if __name__ == "__main__":
+    main()
