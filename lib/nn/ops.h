@@ -41,8 +41,8 @@ typedef struct nn_ops {
         size_t rows, nn_activation activation, float *out);
 
     /* out [rows, d] = (x - mean) / sqrt(variance + 1e-5) * gain + bias; out may be in. */
-    void (*layer_norm)(const float *in, size_t rows, size_t d, const float *gain,
-        const float *bias, float *out);
+    void (*layer_norm)(
+        const float *in, size_t rows, size_t d, const float *gain, const float *bias, float *out);
 
     void (*silu)(float *x, size_t count); /* x * sigmoid(x) in place */
     void (*tanh)(float *x, size_t count); /* in place */

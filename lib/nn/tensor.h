@@ -13,7 +13,7 @@ typedef struct nn_tensor {
     nn_type type;
     size_t rank;
     size_t shape[NN_MAX_RANK];
-    const void *data;           /* little endian, any alignment */
+    const void *data;              /* little endian, any alignment */
     const struct nn_tensor *scale; /* NN_I8: one f32 per row of the first dimension; else NULL */
 } nn_tensor;
 
