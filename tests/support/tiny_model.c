@@ -307,8 +307,11 @@ static void config_json(buffer *json, const tiny_model_config *c)
         {"look_ahead", c->look_ahead},
         {"attention_window", c->attention_window},
     };
+    buffer_print(json, "{\"sample_rate_hz\":16000,\"window_samples\":400,\"hop_samples\":160,"
+                       "\"fft_size\":512,\"mel_low_hz\":20,\"mel_high_hz\":7600,"
+                       "\"mel_floor\":1e-10");
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        buffer_print(json, "%s\"%s\":%zu", i ? "," : "{", fields[i].name, fields[i].value);
+        buffer_print(json, ",\"%s\":%zu", fields[i].name, fields[i].value);
     buffer_print(json, "}");
 }
 
