@@ -34,7 +34,10 @@ typedef struct encoder_config {
 typedef struct encoder encoder;
 typedef struct encoder_state encoder_state;
 
-/* max_rows: the most encodings of one encoder_forward, over all its items. */
+/* max_rows: the most encodings of one encoder_forward, over all its items: 1..4096.  The weights
+ * are copied; the operators must live as long as the encoder.  STENO_ERROR_FORMAT for a config
+ * that can't be (zero, beyond a limit, heads that do not divide the dimension, a subsampling that
+ * is no power of two, ...) and for weights that lack a tensor or have it in another shape. */
 steno_status encoder_create(const encoder_config *config, const nn_weights *weights,
     const nn_ops *ops, nn_precision precision, size_t max_rows, encoder **out_encoder,
     steno_error *error);
@@ -43,7 +46,7 @@ const encoder_config *encoder_get_config(const encoder *encoder);
 /* Scratch bytes one encoder_forward takes at most. */
 size_t encoder_scratch(const encoder *encoder);
 
-/* chunk: C, 1..max_chunk encodings. */
+/* chunk: C, 1..max_chunk encodings; else STENO_ERROR_ARGUMENT.  The encoder must outlive it. */
 steno_status encoder_state_create(
     const encoder *encoder, size_t chunk, encoder_state **out_state, steno_error *error);
 void encoder_state_destroy(encoder_state *state);
@@ -68,7 +71,8 @@ typedef struct encoder_item {
 /* Runs all items as one batch: rows of all items together form each matrix product.  Each item
  * gets what it would get alone (to the last bit where a product's rounding does not depend on the
  * number of its rows).
- * Sum of encodings <= max_rows. */
+ * Sum of encodings <= max_rows; a state is in at most one item.  An item whose frames complete no
+ * encoding is fine. */
 void encoder_forward(
     const encoder *encoder, nn_scratch *scratch, encoder_item *items, size_t count);
 
