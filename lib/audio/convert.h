@@ -24,8 +24,8 @@ size_t converter_bound(const converter *converter, size_t frames);
 
 /* samples: interleaved [frames, channels].  Writes up to converter_bound(frames) samples to out,
  * returns how many.  A resampler that fails gives STENO_ERROR_INTERNAL. */
-steno_status converter_feed(converter *converter, const float *samples, size_t frames, float *out,
-    size_t *out_count);
+steno_status converter_feed(
+    converter *converter, const float *samples, size_t frames, float *out, size_t *out_count);
 /* The end of the input: the resampler's tail.  n input frames have then given
  * round(n * out_rate / rate) samples in all. */
 steno_status converter_flush(converter *converter, float *out, size_t *out_count);

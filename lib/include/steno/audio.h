@@ -65,9 +65,10 @@ typedef struct steno_audio_file steno_audio_file;
  * the file is headerless.  `name` appears in messages.  Errors: NOT_FOUND, PERMISSION, IO (a
  * directory, a device), FORMAT (empty, not audio, damaged header), UNSUPPORTED (a rate outside
  * 8..192 kHz, more than 8 channels).  A source that can't seek is read into memory whole where
- * its format needs seeking, up to STENO_PIPE_MAX_BYTES (STENO_ERROR_LIMIT beyond). */
-STENO_API steno_status steno_audio_open(const char *path, const steno_raw_format *raw,
-    steno_audio_file **out_file, steno_error *error);
+ * its format needs seeking, up to STENO_PIPE_MAX_BYTES (STENO_ERROR_LIMIT beyond).  Bytes in memory
+ * and the source's context are borrowed until steno_audio_close. */
+STENO_API steno_status steno_audio_open(
+    const char *path, const steno_raw_format *raw, steno_audio_file **out_file, steno_error *error);
 STENO_API steno_status steno_audio_open_memory(const char *name, const void *bytes, size_t size,
     const steno_raw_format *raw, steno_audio_file **out_file, steno_error *error);
 STENO_API steno_status steno_audio_open_source(const char *name, const steno_source *source,
@@ -78,12 +79,13 @@ STENO_API void steno_audio_close(steno_audio_file *file);
 
 STENO_API const steno_audio_info *steno_audio_get_info(const steno_audio_file *file);
 
-/* Up to `frames` frames, interleaved [frames, channels]; *out_frames says how many came.
- * STENO_END with 0 frames at the end; an error where the file is damaged (what came before was
+/* Up to `frames` frames, interleaved [frames, channels]; *out_frames says how many came (at least
+ * one; headerless input gives what one read of its source gives, so that a live pipe isn't held
+ * up). STENO_END with 0 frames at the end; an error where the file is damaged (what came before was
  * given).  A file shorter than its header says ends with STENO_ERROR_FORMAT "truncated" after its
  * last sample. */
-STENO_API steno_status steno_audio_read(steno_audio_file *file, float *samples, size_t frames,
-    size_t *out_frames, steno_error *error);
+STENO_API steno_status steno_audio_read(
+    steno_audio_file *file, float *samples, size_t frames, size_t *out_frames, steno_error *error);
 
 #ifdef __cplusplus
 }
