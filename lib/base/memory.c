@@ -8,6 +8,7 @@
 static atomic_size_t alive;
 static _Atomic uint64_t attempts;
 static _Atomic uint64_t fail_at;
+static _Thread_local uint64_t thread_bytes;
 
 void *memory_allocate(size_t count, size_t size)
 {
@@ -22,6 +23,7 @@ void *memory_allocate(size_t count, size_t size)
     void *block = aligned_alloc(MEMORY_ALIGNMENT, bytes);
     if (block) {
         memset(block, 0, bytes);
+        thread_bytes += bytes;
         atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
     }
     return block;
@@ -51,6 +53,11 @@ size_t memory_alive(void)
 uint64_t memory_attempts(void)
 {
     return atomic_load_explicit(&attempts, memory_order_relaxed);
+}
+
+uint64_t memory_thread_bytes(void)
+{
+    return thread_bytes;
 }
 
 void memory_fail_at(uint64_t attempt)

@@ -25,6 +25,10 @@ char *memory_duplicate(const char *string);
 size_t memory_alive(void);
 uint64_t memory_attempts(void);
 
+/* Bytes the calling thread has allocated so far, whatever was freed since: the difference over
+ * the creation of an object is what it holds. */
+uint64_t memory_thread_bytes(void);
+
 /* Makes the attempt number `attempt` (as counted by memory_attempts, first is 1) fail, once;
  * 0 turns it off.  For tests only. */
 void memory_fail_at(uint64_t attempt);
