@@ -8,6 +8,9 @@
 #ifndef NN_VECTOR_H
 #define NN_VECTOR_H
 
+#include <stddef.h>
+#include <string.h>
+
 /* The sanitizers' start-up and the resolvers of cloned functions run in the wrong order. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -15,6 +18,37 @@
 #else
 #define VECTOR_CLONES
 #endif
+
+/*
+ * Sixteen floats at once for the few loops whose sums must stay in registers; the compiler splits
+ * them where registers are smaller.  Any alignment, and it may look at any array of floats.  Pass
+ * them by pointer: how they travel by value differs between instruction sets.
+ */
+typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
+
+enum { LANES = 16 };
+
+static inline void lanes_load(lanes *out, const float *in)
+{
+    *out = *(const lanes *)in;
+}
+
+static inline void lanes_store(float *out, const lanes *in)
+{
+    *(lanes *)out = *in;
+}
+
+/* The first `count` (<= LANES) floats, the rest zeros; and only those back. */
+static inline void lanes_load_some(lanes *out, const float *in, size_t count)
+{
+    *out = (lanes){0};
+    memcpy(out, in, count * sizeof *in);
+}
+
+static inline void lanes_store_some(float *out, const lanes *in, size_t count)
+{
+    memcpy(out, in, count * sizeof *out);
+}
 
 /* To the nearest integer, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no fraction
  * bits.  Unlike rintf it is two additions on every instruction set. */
