@@ -1,0 +1,253 @@
+"""Recordings in memory, frame targets from alignments, batches with augmentation."""
+
+import os
+
+import numpy as np
+import torch
+
+from align import read_dictionary
+from features import HOP, RATE_HZ
+from units import Units
+
+PHONES = (
+    "SIL AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
+).split()
+# Rough relative lengths, to cut a word's time into its phones.
+_LONG = {"AA", "AE", "AO", "AW", "AY", "ER", "EY", "IY", "OW", "OY", "UW", "S", "SH", "CH", "F", "Z"}
+_SHORT = {"AH", "IH", "D", "DH", "T", "V", "B", "G", "HH", "L", "R", "Y", "W"}
+_NO_TARGET = -100
+
+
+def _length(phone):
+    return 1.4 if phone in _LONG else 0.75 if phone in _SHORT else 1.0
+
+
+def read_index(data, split):
+    rows = []
+    with open(os.path.join(data, split + ".tsv"), encoding="utf-8") as f:
+        for line in f:
+            name, first, count, source, speaker, text = line.rstrip("\n").split("\t")
+            rows.append((name, int(first), int(count), source, speaker, text))
+    return rows
+
+
+class Recordings:
+    """One split: samples, transcripts and, where aligned, words with times and phones."""
+
+    def __init__(self, data, split, dictionary_path=None):
+        self.rows = read_index(data, split)
+        self.pcm = np.memmap(os.path.join(data, split + ".pcm"), dtype="<i2", mode="r")
+        self.units = Units(os.path.join(data, "units.model"))
+        self.aligned = {}
+        path = os.path.join(data, "align.tsv")
+        if dictionary_path and os.path.exists(path):
+            dictionary = read_dictionary(dictionary_path)
+            with open(path, encoding="utf-8") as f:
+                for line in f:
+                    name, words = line.rstrip("\n").split("\t")
+                    self.aligned[name] = [self._word(w, dictionary) for w in words.split()]
+
+    @staticmethod
+    def _word(field, dictionary):
+        word, first, last = field.rsplit(":", 2)
+        variant = 0
+        if word.endswith(")"):
+            word, number = word[:-1].split("(")
+            variant = int(number) - 1
+        phones = [PHONES.index(p) for p in dictionary[word][variant]]
+        return word, int(first), int(last), phones
+
+    def samples(self, row):
+        return self.pcm[row[1] : row[1] + row[2]].astype(np.float32) / 32768.0
+
+    def phone_frames(self, row, frames):
+        """Phone of every 10 ms frame (0: silence), or None where not aligned."""
+        words = self.aligned.get(row[0])
+        if words is None:
+            return None
+        target = np.zeros(frames, np.int64)
+        for _, first, last, phones in words:
+            lengths = np.array([_length(PHONES[p]) for p in phones])
+            edges = first + (last + 1 - first) * np.concatenate([[0.0], np.cumsum(lengths) / lengths.sum()])
+            for phone, start, end in zip(phones, edges[:-1], edges[1:]):
+                target[int(round(start)) : max(int(round(end)), int(round(start)) + 1)] = phone
+        return target[:frames]
+
+    def unit_triggers(self, row, encodings, subsampling):
+        """The encoding at which each unit ends, strictly rising, or None where it does not fit."""
+        words = self.aligned.get(row[0])
+        tokens = self.units.encode(row[5])
+        if words is None:
+            return tokens, None
+        triggers, position, last_token, index = [], -1, None, 0
+        for word, first, last, _ in words:
+            pieces, letters = [], 0
+            while letters < len(word) and index < len(tokens):
+                text = self.units.piece(tokens[index]).replace("\u2581", "")
+                pieces.append((tokens[index], letters + len(text)))
+                letters += len(text)
+                index += 1
+            for token, end in pieces:
+                frame = first + (last + 1 - first) * end / len(word)
+                least = position + (2 if token == last_token else 1)
+                position = max(int(np.ceil(frame / subsampling)), least)
+                last_token = token
+                triggers.append(position)
+        if index != len(tokens) or not triggers or triggers[-1] >= encodings:
+            return tokens, None
+        return tokens, triggers
+
+
+class Augment:
+    """What a recording goes through before its features; level 0 does nothing."""
+
+    def __init__(self, noise, level, generator):
+        self.noise, self.level, self.random = noise, level, generator
+
+    def noise_piece(self, count):
+        rows = self.noise.rows
+        piece = self.noise.samples(rows[self.random.integers(len(rows))])
+        if len(piece) < count:
+            piece = np.tile(piece, count // len(piece) + 1)
+        start = self.random.integers(len(piece) - count + 1)
+        return piece[start : start + count]
+
+    def quiet(self, count):
+        """Sound without a word in it: digital silence, recorded or coloured noise, hum, tones."""
+        kind, random = self.random.integers(6), self.random
+        time = np.arange(count) / RATE_HZ
+        level = 10 ** random.uniform(-4, -0.7)
+        if kind == 0:
+            return np.zeros(count, np.float32)
+        if kind == 1:
+            return (level * random.standard_normal(count)).astype(np.float32)
+        if kind == 2:
+            hum = random.choice([50, 60]) * (1 + 0.002 * random.standard_normal())
+            wave = sum(random.uniform(0, 1) / k * np.sin(2 * np.pi * hum * k * time) for k in (1, 2, 3, 5, 7))
+            return (level * wave).astype(np.float32)
+        if kind == 3:
+            return self._tones(time, level)
+        piece = self.noise_piece(count)
+        return (piece * level / (np.sqrt(np.mean(piece**2)) + 1e-6) * 0.3).astype(np.float32)
+
+    def _tones(self, time, level):
+        """Pairs of tones with gaps, as keypads and signals make."""
+        random, wave = self.random, np.zeros(len(time), np.float32)
+        position = 0
+        while position < len(time):
+            on, off = (int(RATE_HZ * random.uniform(0.05, 0.6)) for _ in range(2))
+            part = time[position : position + on]
+            for hz in (random.uniform(300, 1000), random.uniform(1000, 3000)):
+                wave[position : position + on] += level * np.sin(2 * np.pi * hz * part)
+            position += on + off
+        return wave
+
+    def speed(self, samples):
+        factor = self.random.choice([0.9, 1.0, 1.1])
+        if factor == 1.0:
+            return samples
+        place = np.arange(int(len(samples) / factor)) * factor
+        return np.interp(place, np.arange(len(samples)), samples).astype(np.float32)
+
+    def __call__(self, samples):
+        random = self.random
+        if self.level <= 0:
+            return samples
+        if random.random() < 0.3 * self.level:
+            noise = self.noise_piece(len(samples))
+            ratio = 10 ** (random.uniform(5, 30) / 20)
+            noise = noise * np.sqrt(np.mean(samples**2)) / (np.sqrt(np.mean(noise**2)) + 1e-6) / ratio
+            samples = samples + noise.astype(np.float32)
+        samples = samples * 10 ** (random.uniform(-12, 6) / 20)
+        return np.clip(samples, -1, 1)
+
+
+class Batch:
+    """samples [B, N] padded with zeros, counts [B]; tokens and triggers as lists; phones [B, F]."""
+
+    def __init__(self, samples, tokens, triggers, phones):
+        self.counts = torch.tensor([len(s) for s in samples])
+        longest = int(self.counts.max())
+        self.samples = torch.zeros(len(samples), longest)
+        for row, piece in enumerate(samples):
+            self.samples[row, : len(piece)] = torch.from_numpy(piece)
+        self.frame_counts = torch.div(self.counts + HOP - 1, HOP, rounding_mode="floor")
+        self.tokens, self.triggers = tokens, triggers
+        self.phones = torch.full((len(samples), int(self.frame_counts.max())), _NO_TARGET)
+        for row, target in enumerate(phones):
+            if target is not None:
+                self.phones[row, : len(target)] = torch.from_numpy(target)
+
+
+def phone_targets(batch, encodings, subsampling, slots):
+    """[B, encodings, slots]: the phones of the newest `subsampling` frames of each encoding."""
+    index = torch.arange(encodings)[:, None] * subsampling
+    offset = -subsampling + (subsampling // slots) * (1 + torch.arange(slots))[None, :]
+    place = index + offset
+    inside = (place >= 0) & (place < batch.phones.shape[1])
+    target = batch.phones[:, place.clamp(0, batch.phones.shape[1] - 1)]
+    return target.masked_fill(~inside, _NO_TARGET)
+
+
+class Sampler:
+    """Endless batches of about `seconds` of audio, recordings of like length together."""
+
+    def __init__(self, recordings, noise, seconds, subsampling, seed, quiet_share=0.04):
+        self.recordings, self.noise, self.seconds = recordings, noise, seconds
+        self.subsampling, self.quiet_share = subsampling, quiet_share
+        self.random = np.random.default_rng(seed)
+        self._queue, self._queue_key = [], None
+
+    def _plan(self, aligned_only, longest_s):
+        rows = [
+            row
+            for row in self.recordings.rows
+            if row[2] <= longest_s * RATE_HZ and (not aligned_only or row[0] in self.recordings.aligned)
+        ]
+        keys = np.array([row[2] for row in rows]) * self.random.uniform(0.85, 1.15, len(rows))
+        batches, batch, longest = [], [], 0
+        for number in np.argsort(keys):
+            row = rows[number]
+            longest = max(longest, row[2])
+            if batch and (len(batch) + 1) * longest > self.seconds * RATE_HZ:
+                batches.append(batch)
+                batch, longest = [], row[2]
+            batch.append(row)
+        batches.append(batch)
+        order = self.random.permutation(len(batches))
+        return [batches[n] for n in order]
+
+    def next(self, aligned_only, longest_s, level, sample_units=False):
+        key = (aligned_only, longest_s)
+        if not self._queue or self._queue_key != key:
+            self._queue, self._queue_key = self._plan(*key), key
+        return self._make(self._queue.pop(), level, sample_units)
+
+    def _make(self, rows, level, sample_units):
+        augment = Augment(self.noise, level, self.random)
+        samples, tokens, triggers, phones = [], [], [], []
+        for row in rows:
+            piece = self.recordings.samples(row)
+            if self.random.random() < 0.5:  # zeros at the end, as a stream that ends has
+                piece = np.concatenate([piece, np.zeros(self.random.integers(0, RATE_HZ // 2), np.float32)])
+            frames = -(-len(piece) // HOP)
+            encodings = (frames - 1) // self.subsampling + 1
+            row_tokens, row_triggers = self.recordings.unit_triggers(row, encodings, self.subsampling)
+            row_phones = self.recordings.phone_frames(row, frames)
+            if level > 0 and self.random.random() < 0.5 * level:
+                changed = augment.speed(piece)
+                if len(changed) != len(piece):
+                    piece, row_triggers, row_phones = changed, None, None
+            if sample_units:
+                row_tokens = self.recordings.units.encode(row[5], sample=True)
+            samples.append(augment(piece))
+            tokens.append(row_tokens)
+            triggers.append(row_triggers)
+            phones.append(row_phones)
+        longest = max(len(s) for s in samples)
+        for _ in range(self.random.poisson(self.quiet_share * len(rows))):
+            samples.append(augment.quiet(int(longest * self.random.uniform(0.3, 1.0))))
+            tokens.append([])
+            triggers.append([])
+            phones.append(np.zeros(-(-len(samples[-1]) // HOP), np.int64))
+        return Batch(samples, tokens, triggers, phones)

@@ -1,0 +1,264 @@
+"""Trains the network.
+
+    python3 train.py --data DIR --out RUN --minutes 100 [--workers 2] [--resume]
+
+Stages by the share of --minutes gone: frame targets (phones in a middle block, units at their
+ends) until --frames; then CTC with the triggered attention decoder; the learning rate falls to
+zero at the end.  Several workers train asynchronously on shared weights ("Hogwild", Niu 2011),
+each with one thread and an optimiser of its own: on few cores that other work shares, this loses
+less than threads that wait for each other.  On a CUDA machine use --device cuda --workers 1.
+
+RUN/checkpoint.pt is written every --save minutes and is all that --resume needs; RUN/log.tsv holds
+a line per report: worker, minutes, hours of audio, losses; RUN/eval.tsv the greedy CTC word error
+rate on part of dev.
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+
+import torch
+import torch.multiprocessing as multiprocessing
+
+from data import Recordings, Sampler
+from evaluate import greedy_error_rate
+from features import HOP, RATE_HZ, LogMel
+from losses import attention_loss, ctc_loss, ctc_triggers, pad_tokens, peak_loss, phone_loss
+from network import Config, Network
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--dictionary", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--minutes", type=float, default=100, help="of training in all")
+    parser.add_argument("--frames", type=float, default=0.2, help="share of it on frame targets")
+    parser.add_argument("--seconds", type=float, default=150, help="of audio in a batch")
+    parser.add_argument("--rate", type=float, default=1.2e-3, help="peak learning rate")
+    parser.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
+    parser.add_argument("--evaluate", type=float, default=10, help="minutes between evaluations")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
+    for name, value in Config().as_dict().items():
+        parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
+    return parser.parse_args()
+
+
+def make_config(arguments, units):
+    config = Config(**{name: getattr(arguments, name) for name in Config().as_dict()})
+    config.tokens = units.size
+    return config
+
+
+def feature_statistics(recordings, count=300):
+    """Mean and inverse deviation of each log-mel bin over some recordings."""
+    log_mel = LogMel()
+    step = max(1, len(recordings.rows) // count)
+    frames = torch.cat(
+        [log_mel(torch.from_numpy(recordings.samples(row))[None])[0] for row in recordings.rows[::step]]
+    )
+    return frames.mean(0), 1.0 / frames.std(0)
+
+
+def learning_rate(progress, peak):
+    """Rises over the first 3 %, holds, falls linearly to nothing over the last 60 %."""
+    return peak * min(1.0, (progress + 0.002) / 0.03, max(0.0, (1 - progress) / 0.6) + 0.003)
+
+
+def mask_features(frames, counts, strength, generator):
+    """SpecAugment in place: two bands of up to 27 bins, time masks of up to 5 % each."""
+    for row, count in enumerate(counts.tolist()):
+        for _ in range(2):
+            width = int(torch.randint(0, max(1, int(27 * strength)) + 1, (1,), generator=generator))
+            low = int(torch.randint(0, frames.shape[2] - width + 1, (1,), generator=generator))
+            frames[row, :, low : low + width] = 0
+        for _ in range(int(min(10, count // 100) * strength)):
+            width = int(torch.randint(0, max(1, count // 20) + 1, (1,), generator=generator))
+            low = int(torch.randint(0, max(1, count - width), (1,), generator=generator))
+            frames[row, low : low + width] = 0
+
+
+class Stage:
+    """What is trained at this share of the time."""
+
+    def __init__(self, progress, frames):
+        self.frame_targets = progress < frames
+        # Short recordings first, and nothing hidden from the network until it flies.
+        self.longest_s = 6.0 if progress < frames / 3 else 10.0 if progress < frames else 17.0
+        self.level = 0.0 if self.frame_targets else 1.0
+        self.mask = 0.0 if self.frame_targets else 0.35 if progress < 0.9 else 0.0
+
+
+def losses_of(network, log_mel, batch, stage, device, generator):
+    config = network.config
+    frames = network.normalise(log_mel(batch.samples.to(device)))
+    inside = torch.arange(frames.shape[1], device=device)[None, :] < batch.frame_counts.to(device)[:, None]
+    frames = frames * inside[:, :, None]
+    if stage.mask:
+        mask_features(frames, batch.frame_counts, stage.mask, generator)
+    chunk = (2, 4, 8, 8, 16, 16, 0)[int(torch.randint(0, 7, (1,), generator=generator))]
+    with torch.autocast(device, dtype=torch.bfloat16):
+        encodings, counts, phones = network.encode(frames, batch.frame_counts.to(device), chunk)
+        logits = network.ctc(encodings)
+    encodings = encodings.float()
+    log_probabilities = torch.log_softmax(logits.float(), dim=-1)
+    parts = {"phone": phone_loss(phones, batch, config)}
+    if stage.frame_targets:
+        parts["peak"] = peak_loss(log_probabilities, batch, counts.cpu())
+        return parts, parts["phone"] + parts["peak"]
+    tokens, lengths = pad_tokens(batch, device)
+    parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, counts)
+    triggers = ctc_triggers(log_probabilities, tokens, lengths, counts)
+    parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers)
+    total = 0.3 * parts["phone"] + parts["ctc"] + 0.7 * parts["attention"]
+    return parts, total
+
+
+class Average:
+    """Exponential moving average of the weights: what is evaluated and shipped."""
+
+    def __init__(self, network, decay):
+        self.decay, self.count = decay, 0
+        self.values = {k: v.detach().clone().float() for k, v in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network):
+        self.count += 1
+        decay = min(self.decay, self.count / (self.count + 9))
+        for name, value in network.state_dict().items():
+            self.values[name].lerp_(value.float(), 1 - decay)
+
+
+def optimiser_of(network, rate):
+    decayed = [p for p in network.parameters() if p.ndim >= 2]
+    others = [p for p in network.parameters() if p.ndim < 2]
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), eps=1e-8)
+
+
+def save(path, network, average, optimiser, minutes, hours):
+    temporary = path + ".new"
+    torch.save(
+        {
+            "config": network.config.as_dict(),
+            "weights": network.state_dict(),
+            "average": average.values,
+            "average_count": average.count,
+            "optimiser": optimiser.state_dict(),
+            "minutes": minutes,
+            "hours": hours,
+        },
+        temporary,
+    )
+    os.replace(temporary, path)
+
+
+def worker(rank, arguments, network, clock):
+    """clock: shared tensor [minutes at the start, hours of audio of each worker...]."""
+    if arguments.device == "cpu":
+        torch.set_num_threads(1)
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[rank % len(cores)]})
+        os.nice(10 if rank else 0)  # only the first insists on its core
+    device = arguments.device
+    seed = int(time.time()) * 16 + rank
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    recordings = Recordings(arguments.data, "train", arguments.dictionary)
+    if arguments.overfit:
+        recordings.rows = [r for r in recordings.rows if r[0] in recordings.aligned][: arguments.overfit]
+    noise = Recordings(arguments.data, "noise")
+    sampler = Sampler(recordings, noise, arguments.seconds, network.config.subsampling, seed)
+    log_mel = LogMel().to(device)
+    optimiser = optimiser_of(network, arguments.rate)
+    checkpoint_path = os.path.join(arguments.out, "checkpoint.pt")
+    average = Average(network, 0.998)
+    if arguments.resume and rank == 0:
+        checkpoint = torch.load(checkpoint_path, map_location=device)
+        optimiser.load_state_dict(checkpoint["optimiser"])
+        average.values, average.count = checkpoint["average"], checkpoint["average_count"]
+    network.train()
+    begin, step, sums = time.time(), 0, {}
+    last_save, last_report, last_evaluation = begin, begin, begin
+
+    while True:
+        now = time.time()
+        minutes = float(clock[0]) + (now - begin) / 60
+        progress = minutes / arguments.minutes
+        finished = progress >= 1
+        if rank == 0 and (finished or now - last_save > 60 * arguments.save):
+            save(checkpoint_path, network, average, optimiser, minutes, float(clock[1:].sum()))
+            last_save = now
+        if rank == 0 and (finished or now - last_evaluation > 60 * arguments.evaluate):
+            _evaluate(arguments, network.config, average, minutes, float(clock[1:].sum()))
+            last_evaluation = time.time()
+        if finished:
+            return
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(progress, arguments.rate)
+        stage = Stage(progress, arguments.frames)
+        level = 0.0 if arguments.overfit else stage.level
+        batch = sampler.next(stage.frame_targets, stage.longest_s, level, sample_units=level > 0)
+        parts, loss = losses_of(network, log_mel, batch, stage, device, generator)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        if torch.isfinite(norm):
+            optimiser.step()
+        step += 1
+        clock[1 + rank] += float(batch.counts.sum()) / RATE_HZ / 3600
+        if rank == 0:
+            average.update(network)
+        for name, value in parts.items():
+            sums.setdefault(name, []).append(float(value))
+        if time.time() - last_report > 60:
+            means = "\t".join(f"{k}={sum(v) / len(v):.3f}" for k, v in sums.items())
+            line = f"{rank}\t{minutes:.1f}\t{float(clock[1:].sum()):.2f}\t{step}\t{float(norm):.2f}\t{means}"
+            with open(os.path.join(arguments.out, "log.tsv"), "a", encoding="utf-8") as f:
+                f.write(line + "\n")
+            last_report, sums = time.time(), {}
+
+
+def _evaluate(arguments, config, average, minutes, hours):
+    network = Network(config)
+    network.load_state_dict({k: v.cpu() for k, v in average.values.items()})
+    dev = Recordings(arguments.data, "dev")
+    rates = greedy_error_rate(network, dev, dev.rows[::20], chunk=8)
+    line = f"{minutes:.1f}\t{hours:.2f}\t" + "\t".join(f"{k}={100 * v:.2f}" for k, v in rates.items())
+    with open(os.path.join(arguments.out, "eval.tsv"), "a", encoding="utf-8") as f:
+        f.write(line + "\n")
+
+
+def main():
+    arguments = parse()
+    os.makedirs(arguments.out, exist_ok=True)
+    recordings = Recordings(arguments.data, "train")
+    config = make_config(arguments, recordings.units)
+    clock = torch.zeros(1 + arguments.workers, dtype=torch.float64)
+    if arguments.resume:
+        checkpoint = torch.load(os.path.join(arguments.out, "checkpoint.pt"), map_location="cpu")
+        network = Network(Config(**checkpoint["config"]))
+        network.load_state_dict(checkpoint["weights"])
+        clock[0], clock[1] = checkpoint["minutes"], checkpoint["hours"]
+    else:
+        network = Network(config)
+        network.feature_mean[:], network.feature_inverse_deviation[:] = feature_statistics(recordings)
+        with open(os.path.join(arguments.out, "config.json"), "w", encoding="utf-8") as f:
+            json.dump(vars(arguments), f, indent=1)
+    print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
+    network.to(arguments.device)
+    if arguments.workers == 1:
+        worker(0, arguments, network, clock)
+        return
+    network.share_memory()
+    clock.share_memory_()
+    multiprocessing.spawn(worker, (arguments, network, clock), nprocs=arguments.workers)
+
+
+if __name__ == "__main__":
+    main()
