@@ -28,7 +28,7 @@ typedef struct decoder_config {
     size_t location_filters; /* 16 */
     size_t location_width;   /* 31, odd */
     size_t look_ahead;       /* encodings visible after a trigger: 2 */
-    size_t window;           /* encodings visible in all: [t + look_ahead - window + 1, t + look_ahead] */
+    size_t window; /* encodings visible in all: [t + look_ahead - window + 1, t + look_ahead] */
 } decoder_config;
 
 typedef struct decoder decoder;
@@ -43,22 +43,22 @@ size_t decoder_scratch(const decoder *decoder);
 
 /* How a search weighs and prunes.  Defaults come from the model file's metadata. */
 typedef struct search_options {
-    size_t beam;             /* prefixes kept: 1..SEARCH_MAX_BEAM */
-    float token_threshold;   /* tokens below this CTC probability do not extend a prefix */
-    float attention_weight;  /* of the attention decoder's log-probability; 0: CTC alone */
-    float ctc_weight;        /* of CTC's prefix log-probability */
-    float token_bonus;       /* added per token */
-    size_t segment_blanks;   /* trailing blanks that end a segment, in encodings */
-    size_t segment_max;      /* encodings after which the segment is cut at its best pause */
+    size_t beam;            /* prefixes kept: 1..SEARCH_MAX_BEAM */
+    float token_threshold;  /* tokens below this CTC probability do not extend a prefix */
+    float attention_weight; /* of the attention decoder's log-probability; 0: CTC alone */
+    float ctc_weight;       /* of CTC's prefix log-probability */
+    float token_bonus;      /* added per token */
+    size_t segment_blanks;  /* trailing blanks that end a segment, in encodings */
+    size_t segment_max;     /* encodings after which the segment is cut at its best pause */
 } search_options;
 
 enum { SEARCH_MAX_BEAM = 32 };
 
 /* One token of a hypothesis. */
 typedef struct search_token {
-    uint32_t token;     /* 1..V */
-    float probability;  /* CTC posterior at its trigger, 0..1 */
-    uint64_t encoding;  /* index of the encoding that triggered it, from the stream's start */
+    uint32_t token;    /* 1..V */
+    float probability; /* CTC posterior at its trigger, 0..1 */
+    uint64_t encoding; /* index of the encoding that triggered it, from the stream's start */
 } search_token;
 
 typedef struct search_hypothesis {
@@ -71,13 +71,13 @@ typedef struct search_hypothesis {
 /* A finished segment: hypotheses best first, valid during the call.  Never empty of tokens: a
  * segment in which the best hypothesis has none is not reported. */
 typedef struct search_sink {
-    void (*segment)(void *context, const search_hypothesis *hypotheses, size_t count,
-        uint64_t end_encoding);
+    void (*segment)(
+        void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_encoding);
     void *context;
 } search_sink;
 
-steno_status search_create(const decoder *decoder, const search_options *options,
-    search_sink sink, search **out_search, steno_error *error);
+steno_status search_create(const decoder *decoder, const search_options *options, search_sink sink,
+    search **out_search, steno_error *error);
 void search_destroy(search *search);
 void search_reset(search *search);
 

@@ -1,0 +1,563 @@
+/*
+ * CTC prefix beam search (Graves 2012; Hannun et al. 2014, arXiv 1408.2873) with the attention
+ * decoder's score joined in where a prefix is born.
+ *
+ * A prefix keeps the probabilities of its alignments that end in blank and in its last token.  At
+ * each encoding it stays (blank, or its last token again), and it grows: by a token into a prefix
+ * that is in the beam already, to which it adds its probability, or into a new one.  New ones need
+ * the attention decoder: their parents make one step each, which answers for all next tokens.
+ *
+ * Steps are what costs, so a new prefix is first ranked by an upper bound, its score with the
+ * attention decoder fully agreeing (log-probability 0).  What is no better by that than the worst
+ * of a full beam of staying prefixes can't survive and is not looked at; of the rest at most two
+ * beams are.  CTC-only search is exact with that, as the bound is the score.
+ *
+ * Each hypothesis owns an array of its tokens, copied when one grows from another: a copy of a few
+ * hundred bytes at every encoding, where a tree with shared nodes would have to settle whose
+ * encoding a shared token was best heard at.  Two sets of arrays take turns.
+ *
+ * A token's time is the encoding where it was most probable within the emission that dominates
+ * the prefix's probability; when a later emission takes over (an extension outweighs a
+ * repetition) the times of the parent then hold for the tokens before it.  So the times of one
+ * hypothesis strictly rise.
+ */
+#include "decoder/beam.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+enum {
+    EXTENSIONS_PER_PREFIX = 2,
+    NOBODY = -1,
+};
+
+/* At a blank of this probability the other tokens together can't matter: prefixes only stay. */
+static const double CERTAIN_BLANK = 0.999;
+
+/* What becomes of a prefix that stays. */
+typedef struct stay {
+    double blank, nonblank;
+    int grown_from; /* parent whose extension outweighs the repetition of the last token, or
+                       NOBODY */
+} stay;
+
+/* A new prefix: hypothesis `parent` and one more token. */
+typedef struct extension {
+    size_t parent;
+    uint32_t token;
+    double nonblank;
+    double attention; /* before the answer: the parent's, an upper bound */
+    double score;
+    size_t slot;
+} extension;
+
+/* A place in the ranking: stays by their index, then extensions. */
+typedef struct place {
+    double score;
+    size_t index;
+} place;
+
+struct beam {
+    beam_options options;
+    double log_threshold, log_certain_blank;
+    search_token *tokens;   /* [2 width, max_length], shared out to the hypotheses */
+    hypothesis *now, *next; /* [width] each */
+    uint32_t *references;   /* [slots] */
+    size_t slots;
+    stay *stays;           /* [width] */
+    uint32_t *candidates;  /* [tokens]: those above the threshold */
+    extension *extensions; /* [EXTENSIONS_PER_PREFIX width], by bound */
+    place *places;         /* [(EXTENSIONS_PER_PREFIX + 1) width] */
+    beam_step *steps;      /* [width] */
+
+    /* Cleared by restart. */
+    size_t count;
+    const float *ctc;
+    uint64_t encoding;
+    bool staying; /* the proposal was no more than a blank, and is done */
+    size_t extension_count;
+    size_t step_count;
+};
+
+/* log(exp(a) + exp(b)) */
+static double log_add(double a, double b)
+{
+    double high = a > b ? a : b, low = a > b ? b : a;
+    return low == -INFINITY ? high : high + log1p(exp(low - high));
+}
+
+/* Any mixing will do: equal hashes are only a reason to compare. */
+static uint64_t extend_hash(uint64_t hash, uint32_t token)
+{
+    hash = (hash ^ token) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ (hash >> 29);
+}
+
+static const uint64_t EMPTY_HASH = UINT64_C(0x2545f4914f6cdd1d);
+
+double hypothesis_ctc(const hypothesis *h)
+{
+    return log_add(h->blank, h->nonblank);
+}
+
+static double weigh(const beam *b, double ctc, double attention, size_t length)
+{
+    const beam_options *o = &b->options;
+    /* A weight of 0 stands for a part that is not computed, whatever its value. */
+    double score = o->token_bonus * (double)length;
+    if (o->ctc_weight != 0)
+        score += o->ctc_weight * ctc;
+    if (o->attention_weight != 0)
+        score += o->attention_weight * attention;
+    return score;
+}
+
+size_t beam_slots(size_t width)
+{
+    return 1 + 2 * width; /* the start, one per hypothesis and one per step */
+}
+
+steno_status beam_create(const beam_options *options, beam **out_beam, steno_error *error)
+{
+    beam *b = memory_allocate(1, sizeof *b);
+    if (!b)
+        return error_memory(error);
+    size_t width = options->width, extensions = EXTENSIONS_PER_PREFIX * width;
+    b->options = *options;
+    b->log_threshold = log(options->token_threshold);
+    b->log_certain_blank = log(CERTAIN_BLANK);
+    b->slots = beam_slots(width);
+    b->tokens = memory_allocate(2 * width * options->max_length, sizeof *b->tokens);
+    b->now = memory_allocate(width, sizeof *b->now);
+    b->next = memory_allocate(width, sizeof *b->next);
+    b->references = memory_allocate(b->slots, sizeof *b->references);
+    b->stays = memory_allocate(width, sizeof *b->stays);
+    b->candidates = memory_allocate(options->tokens, sizeof *b->candidates);
+    b->extensions = memory_allocate(extensions, sizeof *b->extensions);
+    b->places = memory_allocate(width + extensions, sizeof *b->places);
+    b->steps = memory_allocate(width, sizeof *b->steps);
+    if (!b->tokens || !b->now || !b->next || !b->references || !b->stays || !b->candidates ||
+        !b->extensions || !b->places || !b->steps) {
+        beam_destroy(b);
+        return error_memory(error);
+    }
+    for (size_t i = 0; i < width; i++) {
+        b->now[i].tokens = b->tokens + i * options->max_length;
+        b->next[i].tokens = b->tokens + (width + i) * options->max_length;
+    }
+    beam_restart(b);
+    *out_beam = b;
+    return STENO_OK;
+}
+
+void beam_destroy(beam *b)
+{
+    if (!b)
+        return;
+    memory_free(b->tokens);
+    memory_free(b->now);
+    memory_free(b->next);
+    memory_free(b->references);
+    memory_free(b->stays);
+    memory_free(b->candidates);
+    memory_free(b->extensions);
+    memory_free(b->places);
+    memory_free(b->steps);
+    memory_free(b);
+}
+
+void beam_restart(beam *b)
+{
+    memset(b->references, 0, b->slots * sizeof *b->references);
+    b->references[BEAM_START_SLOT] = 2; /* never free: one more than the prefix below has */
+    b->now[0] = (hypothesis){.tokens = b->now[0].tokens,
+        .hash = EMPTY_HASH,
+        .nonblank = -INFINITY,
+        .slot = BEAM_START_SLOT};
+    b->count = 1;
+    b->ctc = NULL;
+    b->encoding = 0;
+    b->staying = true;
+    b->extension_count = 0;
+    b->step_count = 0;
+}
+
+/* --- Proposing --- */
+
+/* An unused slot, with one reference for the step that fills it.  There is always one: at most
+ * width slots belong to hypotheses and width to steps. */
+static size_t take_slot(beam *b)
+{
+    size_t slot = BEAM_START_SLOT + 1;
+    while (b->references[slot] != 0) {
+        slot++;
+        assert(slot < b->slots);
+    }
+    b->references[slot] = 1;
+    return slot;
+}
+
+static bool same_tokens(const search_token *a, const search_token *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (a[i].token != b[i].token)
+            return false;
+    return true;
+}
+
+/* Whether child is parent and one token more. */
+static bool is_child(const hypothesis *parent, const hypothesis *child)
+{
+    return child->length == parent->length + 1 && child->parent_hash == parent->hash &&
+           same_tokens(parent->tokens, child->tokens, parent->length);
+}
+
+/* CTC log-probability of growing by token: the same token again needs a blank between. */
+static double grown(const hypothesis *h, uint32_t token, double log_probability)
+{
+    return (token == h->last ? h->blank : hypothesis_ctc(h)) + log_probability;
+}
+
+static void propose_stay(beam *b, size_t index)
+{
+    const hypothesis *h = &b->now[index];
+    stay *st = &b->stays[index];
+    st->blank = hypothesis_ctc(h) + (double)b->ctc[0];
+    st->nonblank = h->last == 0 ? -INFINITY : h->nonblank + (double)b->ctc[h->last];
+    st->grown_from = NOBODY;
+    for (size_t i = 0; i < b->count && h->length > 0; i++) {
+        if (!is_child(&b->now[i], h))
+            continue;
+        double growth = grown(&b->now[i], h->last, (double)b->ctc[h->last]);
+        if (growth > st->nonblank)
+            st->grown_from = (int)i;
+        st->nonblank = log_add(st->nonblank, growth);
+        break; /* prefixes are unique, so the parent is */
+    }
+}
+
+/* Whether parent grown by token is in the beam; propose_stay saw to it then. */
+static bool exists(const beam *b, size_t parent, uint32_t token)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->now[i].last == token && is_child(&b->now[parent], &b->now[i]))
+            return true;
+    return false;
+}
+
+/* Sorts one more place in, best first, those before at equal scores; returns the new count. */
+static size_t rank(place *places, size_t count, place one)
+{
+    size_t i = count;
+    for (; i > 0 && one.score > places[i - 1].score; i--)
+        places[i] = places[i - 1];
+    places[i] = one;
+    return count + 1;
+}
+
+/* What an extension must score more than to have a chance: the margin below the best staying
+ * prefix, and the worst staying one if these alone fill the beam. */
+static double floor_of_stays(beam *b)
+{
+    size_t ranked = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        const hypothesis *h = &b->now[i];
+        double ctc = log_add(b->stays[i].blank, b->stays[i].nonblank);
+        ranked = rank(b->places, ranked,
+            (place){.score = weigh(b, ctc, h->attention, h->length), .index = i});
+    }
+    double floor = b->places[0].score - b->options.margin;
+    double worst = b->places[ranked - 1].score;
+    return ranked == b->options.width && worst > floor ? worst : floor;
+}
+
+/* Keeps the extension if it is among the best so far. */
+static void offer(beam *b, const extension *offered)
+{
+    size_t i = b->extension_count;
+    if (i < EXTENSIONS_PER_PREFIX * b->options.width)
+        b->extension_count++;
+    else if (offered->score > b->extensions[i - 1].score)
+        i--;
+    else
+        return;
+    for (; i > 0 && offered->score > b->extensions[i - 1].score; i--)
+        b->extensions[i] = b->extensions[i - 1];
+    b->extensions[i] = *offered;
+}
+
+static void propose_extensions(beam *b, size_t parent, size_t candidates, double floor)
+{
+    const hypothesis *h = &b->now[parent];
+    if (h->length == b->options.max_length)
+        return;
+    for (size_t i = 0; i < candidates; i++) {
+        uint32_t token = b->candidates[i];
+        double nonblank = grown(h, token, (double)b->ctc[token]);
+        double bound = weigh(b, nonblank, h->attention, h->length + 1);
+        if (nonblank > -INFINITY && bound > floor && !exists(b, parent, token))
+            offer(b, &(extension){.parent = parent,
+                         .token = token,
+                         .nonblank = nonblank,
+                         .attention = h->attention,
+                         .score = bound,
+                         .slot = BEAM_START_SLOT});
+    }
+}
+
+static void add_step(beam *b, size_t parent)
+{
+    b->steps[b->step_count++] = (beam_step){.parent = parent,
+        .token = b->now[parent].last,
+        .before = b->now[parent].slot,
+        .after = take_slot(b)};
+}
+
+/* One step for each parent of an extension. */
+static void propose_steps(beam *b)
+{
+    for (size_t i = 0; i < b->extension_count; i++) {
+        size_t step = 0;
+        while (step < b->step_count && b->steps[step].parent != b->extensions[i].parent)
+            step++;
+        if (step == b->step_count)
+            add_step(b, b->extensions[i].parent);
+    }
+}
+
+/* The whole of an encoding that is nothing but blank: the order of prefixes can't change. */
+static void stay_all(beam *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        hypothesis *h = &b->now[i];
+        h->blank = hypothesis_ctc(h) + (double)b->ctc[0];
+        h->nonblank = -INFINITY;
+        h->score = weigh(b, h->blank, h->attention, h->length);
+    }
+}
+
+void beam_propose(beam *b, const float *ctc, uint64_t encoding)
+{
+    b->ctc = ctc;
+    b->encoding = encoding;
+    b->extension_count = 0;
+    b->step_count = 0;
+    b->staying = (double)ctc[0] > b->log_certain_blank;
+    if (b->staying) {
+        stay_all(b);
+        return;
+    }
+    size_t candidates = 0;
+    for (uint32_t token = 1; token < b->options.tokens; token++)
+        if ((double)ctc[token] >= b->log_threshold)
+            b->candidates[candidates++] = token;
+    for (size_t i = 0; i < b->count; i++)
+        propose_stay(b, i);
+    double floor = floor_of_stays(b);
+    for (size_t i = 0; i < b->count; i++)
+        propose_extensions(b, i, candidates, floor);
+    if (b->options.attention_weight != 0)
+        propose_steps(b);
+}
+
+void beam_propose_end(beam *b)
+{
+    b->extension_count = 0;
+    b->step_count = 0;
+    for (size_t i = 0; i < b->count && b->options.attention_weight != 0; i++)
+        add_step(b, i);
+}
+
+size_t beam_step_count(const beam *b)
+{
+    return b->step_count;
+}
+
+beam_step beam_get_step(const beam *b, size_t index)
+{
+    return b->steps[index];
+}
+
+void beam_answer(beam *b, size_t index, const float *log_probabilities)
+{
+    const beam_step *step = &b->steps[index];
+    for (size_t i = 0; i < b->extension_count; i++) {
+        extension *e = &b->extensions[i];
+        if (e->parent != step->parent)
+            continue;
+        size_t length = b->now[e->parent].length + 1;
+        e->attention = b->now[e->parent].attention + (double)log_probabilities[e->token];
+        e->score = weigh(b, e->nonblank, e->attention, length);
+        e->slot = step->after;
+    }
+    hypothesis *parent = &b->now[step->parent];
+    if (b->extension_count == 0) /* a question about the end */
+        parent->score += b->options.attention_weight * (double)log_probabilities[0];
+}
+
+/* --- Committing --- */
+
+static void materialise_stay(const beam *b, size_t index, hypothesis *out)
+{
+    const hypothesis *h = &b->now[index];
+    const stay *st = &b->stays[index];
+    float probability = h->last ? expf(b->ctc[h->last]) : 0;
+    search_token *tokens = out->tokens;
+    *out = *h;
+    out->tokens = tokens;
+    out->blank = st->blank;
+    out->nonblank = st->nonblank;
+    if (st->grown_from != NOBODY) {
+        const hypothesis *parent = &b->now[st->grown_from];
+        memcpy(tokens, parent->tokens, parent->length * sizeof *tokens);
+        tokens[parent->length] = (search_token){h->last, probability, b->encoding};
+        return;
+    }
+    memcpy(tokens, h->tokens, h->length * sizeof *tokens);
+    /* The emission goes on where ending in the token was likelier than ending in blank. */
+    if (h->length > 0 && h->nonblank >= h->blank &&
+        probability > tokens[h->length - 1].probability) {
+        tokens[h->length - 1].probability = probability;
+        tokens[h->length - 1].encoding = b->encoding;
+    }
+}
+
+static void materialise_extension(const beam *b, const extension *e, hypothesis *out)
+{
+    const hypothesis *parent = &b->now[e->parent];
+    search_token *tokens = out->tokens;
+    memcpy(tokens, parent->tokens, parent->length * sizeof *tokens);
+    tokens[parent->length] = (search_token){e->token, expf(b->ctc[e->token]), b->encoding};
+    *out = (hypothesis){.tokens = tokens,
+        .length = parent->length + 1,
+        .last = e->token,
+        .hash = extend_hash(parent->hash, e->token),
+        .parent_hash = parent->hash,
+        .blank = -INFINITY,
+        .nonblank = e->nonblank,
+        .attention = e->attention,
+        .slot = e->slot};
+}
+
+static void release_steps(beam *b)
+{
+    for (size_t i = 0; i < b->step_count; i++)
+        b->references[b->steps[i].after]--;
+    b->step_count = 0;
+}
+
+/* All places of stays and extensions, ranked; returns how many survive (at least 1). */
+static size_t rank_all(beam *b)
+{
+    size_t ranked = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        const hypothesis *h = &b->now[i];
+        double ctc = log_add(b->stays[i].blank, b->stays[i].nonblank);
+        ranked = rank(b->places, ranked,
+            (place){.score = weigh(b, ctc, h->attention, h->length), .index = i});
+    }
+    for (size_t i = 0; i < b->extension_count; i++)
+        ranked = rank(
+            b->places, ranked, (place){.score = b->extensions[i].score, .index = b->count + i});
+    size_t surviving = 1;
+    double floor = b->places[0].score - b->options.margin;
+    while (
+        surviving < ranked && surviving < b->options.width && !(b->places[surviving].score < floor))
+        surviving++;
+    return surviving;
+}
+
+void beam_commit(beam *b)
+{
+    if (b->staying)
+        return;
+    size_t surviving = rank_all(b);
+    for (size_t i = 0; i < surviving; i++) {
+        const place *p = &b->places[i];
+        hypothesis *out = &b->next[i];
+        if (p->index < b->count)
+            materialise_stay(b, p->index, out);
+        else
+            materialise_extension(b, &b->extensions[p->index - b->count], out);
+        out->score = p->score;
+        b->references[out->slot]++;
+    }
+    for (size_t i = 0; i < b->count; i++)
+        b->references[b->now[i].slot]--;
+    release_steps(b);
+    hypothesis *old = b->now;
+    b->now = b->next;
+    b->next = old;
+    b->count = surviving;
+    b->extension_count = 0;
+}
+
+void beam_commit_end(beam *b)
+{
+    release_steps(b);
+    for (size_t i = 1; i < b->count; i++) {
+        hypothesis moved = b->now[i];
+        size_t j = i;
+        for (; j > 0 && moved.score > b->now[j - 1].score; j--)
+            b->now[j] = b->now[j - 1];
+        b->now[j] = moved;
+    }
+}
+
+/* --- The result --- */
+
+size_t beam_count(const beam *b)
+{
+    return b->count;
+}
+
+const hypothesis *beam_get(const beam *b, size_t index)
+{
+    return &b->now[index];
+}
+
+static void drop_tokens(hypothesis *h, size_t count)
+{
+    memmove(h->tokens, h->tokens + count, (h->length - count) * sizeof *h->tokens);
+    h->length -= count;
+    h->hash = EMPTY_HASH;
+    h->parent_hash = 0;
+    for (size_t i = 0; i < h->length; i++) {
+        h->parent_hash = h->hash;
+        h->hash = extend_hash(h->hash, h->tokens[i].token);
+    }
+}
+
+void beam_cut(beam *b, size_t count, uint64_t end)
+{
+    const hypothesis *best = &b->now[0];
+    assert(count <= best->length && (count == best->length || best->tokens[count].encoding >= end));
+    double ctc = hypothesis_ctc(best), attention = best->attention;
+    size_t kept = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        hypothesis *h = &b->now[i];
+        bool keep = h->length >= count && same_tokens(h->tokens, best->tokens, count) &&
+                    (h->length == count || h->tokens[count].encoding >= end);
+        if (!keep) {
+            b->references[h->slot]--;
+            continue;
+        }
+        hypothesis swapped = b->now[kept];
+        b->now[kept] = *h;
+        *h = swapped;
+        kept++;
+    }
+    b->count = kept;
+    for (size_t i = kept; i-- > 0;) {
+        hypothesis *h = &b->now[i];
+        drop_tokens(h, count);
+        h->blank -= ctc;
+        h->nonblank -= ctc;
+        h->attention -= attention;
+        h->score = weigh(b, hypothesis_ctc(h), h->attention, h->length);
+    }
+}

@@ -1,0 +1,82 @@
+/*
+ * The beam: the surviving token prefixes of one stream and one encoding's worth of their growth.
+ * Pure bookkeeping: it is given CTC's log-probabilities, says which prefixes the attention decoder
+ * must step, is given the answers, and prunes.
+ *
+ *     beam_propose(beam, ctc, encoding);
+ *     for (i = 0; i < beam_step_count(beam); i++)
+ *         ... run beam_get_step(beam, i) ...; beam_answer(beam, i, log_probabilities);
+ *     beam_commit(beam);
+ */
+#ifndef DECODER_BEAM_H
+#define DECODER_BEAM_H
+
+#include "decoder/decoder.h"
+
+typedef struct beam_options {
+    size_t width;      /* prefixes kept */
+    size_t tokens;     /* V + 1 */
+    size_t max_length; /* most tokens of a prefix: one per encoding between restarts */
+    double ctc_weight, attention_weight, token_bonus;
+    double token_threshold; /* probability */
+    double margin;          /* prefixes that score so much below the best are dropped */
+} beam_options;
+
+/* A surviving prefix.  All probabilities are natural logarithms. */
+typedef struct hypothesis {
+    search_token *tokens; /* [max_length], the first `length` valid */
+    size_t length;
+    uint32_t last;        /* the last token, also when it was cut off; 0 at a segment's start */
+    uint64_t hash;        /* of the tokens, */
+    uint64_t parent_hash; /* and of all but the last */
+    double blank;         /* CTC probability of all alignments that end in blank, */
+    double nonblank;      /* and in the last token */
+    double attention;     /* of the tokens by the attention decoder */
+    double score;         /* weighted sum: what ranks */
+    size_t slot;          /* attention state that the last token is to be read in */
+} hypothesis;
+
+/* The attention decoder reads `token` in the state of slot `before`, leaving slot `after`. */
+typedef struct beam_step {
+    size_t parent; /* index of the hypothesis */
+    uint32_t token;
+    size_t before, after;
+} beam_step;
+
+/* Slot that always holds the state of a segment's start; slots are 0 .. beam_slots - 1. */
+enum { BEAM_START_SLOT = 0 };
+
+typedef struct beam beam;
+
+/* Slots that a beam of that width needs. */
+size_t beam_slots(size_t width);
+
+steno_status beam_create(const beam_options *options, beam **out_beam, steno_error *error);
+void beam_destroy(beam *beam);
+/* One hypothesis: the empty prefix. */
+void beam_restart(beam *beam);
+
+/* ctc [tokens]: log-probabilities at `encoding`; kept by the beam. */
+void beam_propose(beam *beam, const float *ctc, uint64_t encoding);
+/* Makes every hypothesis a step instead, to learn how likely the text ends after it. */
+void beam_propose_end(beam *beam);
+size_t beam_step_count(const beam *beam);
+beam_step beam_get_step(const beam *beam, size_t index);
+/* log_probabilities [tokens] of what follows the step's token. */
+void beam_answer(beam *beam, size_t index, const float *log_probabilities);
+void beam_commit(beam *beam);
+/* After beam_propose_end: ranks by the scores with the end counted in. */
+void beam_commit_end(beam *beam);
+
+/* At least 1, best first. */
+size_t beam_count(const beam *beam);
+const hypothesis *beam_get(const beam *beam, size_t index);
+/* CTC's log-probability of a prefix: all its alignments. */
+double hypothesis_ctc(const hypothesis *hypothesis);
+
+/* Drops the first `count` tokens of the best hypothesis, which lie before encoding `end`, from
+ * all hypotheses.  Those that do not begin with them, or have more tokens before `end`, are
+ * dropped whole.  Scores count from the best hypothesis on. */
+void beam_cut(beam *beam, size_t count, uint64_t end);
+
+#endif

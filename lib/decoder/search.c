@@ -1,0 +1,430 @@
+/*
+ * One stream's search: the last encodings with their keys, the attention states that the beam's
+ * prefixes refer to, and where the segments end.
+ *
+ * Encodings and keys lie in rings of `window` rows that are written twice, `window` rows apart,
+ * so that any window is one stretch of memory.
+ *
+ *     position         next encoding to decode; `pushed` is the next to come
+ *     segment_first    first encoding of the running segment
+ *     visible_first    first encoding that attention may see: that of the last fresh start
+ *
+ * A segment ends at a pause, and the search starts afresh.  One that grows too long is cut at its
+ * longest run of blanks instead, and what the prefixes have after the cut is kept as it is, with
+ * its states and what these may see: tokens are neither lost nor decoded twice.  (Starting afresh
+ * at the cut would mean to go back and decode a part again, more work at one moment than a live
+ * stream has time for.)
+ */
+#include "decoder/search.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "decoder/beam.h"
+
+/* Whether to count the probability of the text's end into the scores of a finished segment.  The
+ * network has been trained on whole utterances, while segments also end within sentences: until
+ * measured to help, it is left out. */
+static const bool SCORE_END = false;
+
+/* Prefixes that score so much below the best (e^-16 is one in ten million) are given up: they
+ * cost steps and practically never come back. */
+static const double MARGIN = 16;
+
+struct search {
+    const decoder_config *config;
+    search_options options;
+    search_sink sink;
+    bool score_end;
+    beam *beam;
+    float *encodings;        /* [2 window, dimension] */
+    float *keys;             /* [2 window, attention] */
+    float *ctc;              /* [look_ahead + 1, tokens] */
+    float *state_values;     /* of all states */
+    attention_state *states; /* [beam_slots] */
+
+    /* Cleared by reset. */
+    enum { NOTHING, DECODING, ENDING } proposal;
+    uint64_t pushed;
+    uint64_t position;
+    uint64_t trigger; /* the encoding that the steps proposed are made at */
+    uint64_t segment_first;
+    uint64_t visible_first;
+    uint64_t reported_end; /* one past the last token reported */
+};
+
+static bool is_weight(float value)
+{
+    return isfinite(value) && value >= 0;
+}
+
+static steno_status check_options(const search_options *options, steno_error *error)
+{
+    const char *wrong = NULL;
+    if (options->beam < 1 || options->beam > SEARCH_MAX_BEAM)
+        wrong = "beam must be 1..32";
+    else if (!(options->token_threshold >= 0 && options->token_threshold < 1))
+        wrong = "token_threshold must be at least 0 and less than 1";
+    else if (!is_weight(options->attention_weight))
+        wrong = "attention_weight must be finite and not negative";
+    else if (!is_weight(options->ctc_weight))
+        wrong = "ctc_weight must be finite and not negative";
+    else if (options->ctc_weight == 0 && options->attention_weight == 0)
+        wrong = "ctc_weight and attention_weight can't both be 0";
+    else if (!isfinite(options->token_bonus))
+        wrong = "token_bonus must be finite";
+    else if (options->segment_max < 1 || options->segment_max > SEARCH_MAX_SEGMENT)
+        wrong = "segment_max must be 1..1000";
+    else if (options->segment_blanks < 1 || options->segment_blanks > options->segment_max)
+        wrong = "segment_blanks must be 1..segment_max";
+    if (wrong)
+        return error_set(error, STENO_ERROR_ARGUMENT, "search options: %s", wrong);
+    return STENO_OK;
+}
+
+/* Shares the values out to the states: hidden, cell and alignment of each. */
+static void lay_out_states(search *s)
+{
+    const decoder_config *c = s->config;
+    float *values = s->state_values;
+    for (size_t i = 0; i < beam_slots(s->options.beam); i++) {
+        s->states[i].hidden = values;
+        s->states[i].cell = values + c->lstm;
+        s->states[i].alignment = values + 2 * c->lstm;
+        values += 2 * c->lstm + c->window;
+    }
+}
+
+steno_status search_create(const decoder *d, const search_options *options, search_sink sink,
+    search **out_search, steno_error *error)
+{
+    steno_status status = check_options(options, error);
+    if (status != STENO_OK)
+        return status;
+    search *s = memory_allocate(1, sizeof *s);
+    if (!s)
+        return error_memory(error);
+    const decoder_config *c = decoder_get_config(d);
+    s->config = c;
+    s->options = *options;
+    s->sink = sink;
+    s->score_end = SCORE_END;
+    size_t rows = search_attends(s) ? 2 * c->window : 0;
+    size_t slots = search_attends(s) ? beam_slots(options->beam) : 0;
+    s->encodings = memory_allocate(rows * c->dimension, sizeof(float));
+    s->keys = memory_allocate(rows * c->attention, sizeof(float));
+    s->ctc = memory_allocate((c->look_ahead + 1) * c->tokens, sizeof(float));
+    s->states = memory_allocate(slots, sizeof *s->states);
+    s->state_values = memory_allocate(slots * (2 * c->lstm + c->window), sizeof(float));
+    if (!s->encodings || !s->keys || !s->ctc || !s->states || !s->state_values) {
+        status = error_memory(error);
+        goto fail;
+    }
+    if (search_attends(s))
+        lay_out_states(s);
+    status = beam_create(&(beam_options){.width = options->beam,
+                             .tokens = c->tokens,
+                             .max_length = options->segment_max,
+                             .ctc_weight = (double)options->ctc_weight,
+                             .attention_weight = (double)options->attention_weight,
+                             .token_bonus = (double)options->token_bonus,
+                             .token_threshold = (double)options->token_threshold,
+                             .margin = MARGIN},
+        &s->beam, error);
+    if (status != STENO_OK)
+        goto fail;
+    *out_search = s;
+    return STENO_OK;
+
+fail:
+    search_destroy(s);
+    return status;
+}
+
+void search_destroy(search *s)
+{
+    if (!s)
+        return;
+    beam_destroy(s->beam);
+    memory_free(s->encodings);
+    memory_free(s->keys);
+    memory_free(s->ctc);
+    memory_free(s->states);
+    memory_free(s->state_values);
+    memory_free(s);
+}
+
+void search_reset(search *s)
+{
+    beam_restart(s->beam);
+    s->proposal = NOTHING;
+    s->pushed = 0;
+    s->position = 0;
+    s->trigger = 0;
+    s->segment_first = 0;
+    s->visible_first = 0;
+    s->reported_end = 0;
+}
+
+void search_set_score_end(search *s, bool score_end)
+{
+    s->score_end = score_end;
+}
+
+bool search_attends(const search *s)
+{
+    return s->options.attention_weight != 0;
+}
+
+/* --- Encodings --- */
+
+static void write_twice(float *ring, const float *row, size_t size, size_t index, size_t rows)
+{
+    memcpy(ring + index * size, row, size * sizeof *row);
+    memcpy(ring + (index + rows) * size, row, size * sizeof *row);
+}
+
+void search_push(search *s, const float *encoding, const float *key, const float *ctc)
+{
+    const decoder_config *c = s->config;
+    assert(s->pushed - s->position <= c->look_ahead);
+    if (search_attends(s)) {
+        size_t index = s->pushed % c->window;
+        write_twice(s->encodings, encoding, c->dimension, index, c->window);
+        write_twice(s->keys, key, c->attention, index, c->window);
+    }
+    size_t row = s->pushed % (c->look_ahead + 1);
+    memcpy(s->ctc + row * c->tokens, ctc, c->tokens * sizeof *ctc);
+    s->pushed++;
+}
+
+void search_propose(search *s, bool over)
+{
+    const decoder_config *c = s->config;
+    uint64_t wanted = s->position + (over ? 0 : c->look_ahead);
+    if (wanted >= s->pushed)
+        return;
+    s->proposal = DECODING;
+    s->trigger = s->position;
+    size_t row = s->position % (c->look_ahead + 1);
+    beam_propose(s->beam, s->ctc + row * c->tokens, s->position);
+}
+
+size_t search_step_count(const search *s)
+{
+    return beam_step_count(s->beam);
+}
+
+attention_step search_get_step(const search *s, size_t index)
+{
+    const decoder_config *c = s->config;
+    beam_step step = beam_get_step(s->beam, index);
+    uint64_t end = s->trigger + c->look_ahead + 1;
+    uint64_t first = end > c->window ? end - c->window : 0;
+    if (first < s->visible_first)
+        first = s->visible_first;
+    if (end > s->pushed)
+        end = s->pushed;
+    size_t row = first % c->window;
+    return (attention_step){.before = &s->states[step.before],
+        .after = &s->states[step.after],
+        .token = step.token,
+        .first = first,
+        .visible = end - first,
+        .encodings = s->encodings + row * c->dimension,
+        .keys = s->keys + row * c->attention};
+}
+
+void search_answer(search *s, size_t index, const float *log_probabilities)
+{
+    beam_answer(s->beam, index, log_probabilities);
+}
+
+/* --- Segments --- */
+
+static const search_token *last_token(const hypothesis *h)
+{
+    return h->length ? &h->tokens[h->length - 1] : NULL;
+}
+
+/* Tokens of the hypothesis that lie before encoding `end`. */
+static size_t tokens_before(const hypothesis *h, uint64_t end)
+{
+    size_t count = h->length;
+    while (count > 0 && h->tokens[count - 1].encoding >= end)
+        count--;
+    return count;
+}
+
+static bool same_text(const search_hypothesis *a, const search_token *tokens, size_t count)
+{
+    if (a->token_count != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (a->tokens[i].token != tokens[i].token)
+            return false;
+    return true;
+}
+
+/* Hypotheses as they are before encoding `end`, best first, each text once; out has room for all
+ * of the beam. */
+static size_t collect(const search *s, uint64_t end, search_hypothesis *out)
+{
+    size_t count = 0;
+    double best = beam_get(s->beam, 0)->score, sum = 0;
+    for (size_t i = 0; i < beam_count(s->beam); i++)
+        sum += exp(beam_get(s->beam, i)->score - best);
+    for (size_t i = 0; i < beam_count(s->beam); i++) {
+        const hypothesis *h = beam_get(s->beam, i);
+        float posterior = (float)(exp(h->score - best) / sum);
+        size_t tokens = tokens_before(h, end), j = 0;
+        while (j < count && !same_text(&out[j], h->tokens, tokens))
+            j++;
+        if (j < count)
+            out[j].posterior += posterior;
+        else
+            out[count++] = (search_hypothesis){.tokens = h->tokens,
+                .token_count = tokens,
+                .score = (float)h->score,
+                .posterior = posterior};
+    }
+    return count;
+}
+
+/* Hands all tokens before encoding `end` to the sink, if the best hypothesis has any. */
+static void report(search *s, uint64_t end)
+{
+    search_hypothesis hypotheses[SEARCH_MAX_BEAM];
+    size_t count = collect(s, end, hypotheses);
+    if (hypotheses[0].token_count == 0)
+        return;
+    s->reported_end = hypotheses[0].tokens[hypotheses[0].token_count - 1].encoding + 1;
+    if (s->sink.segment)
+        s->sink.segment(s->sink.context, hypotheses, count, end);
+}
+
+static void restart(search *s)
+{
+    beam_restart(s->beam);
+    s->segment_first = s->position;
+    s->visible_first = s->position;
+}
+
+/* The longest run of blanks between the segment's first encoding and its last token, the latest
+ * of equals: returns the tokens before it and the encoding in its middle, where to cut.  The run
+ * behind the last token must be longer than any other to be taken: speech may go on there. */
+static size_t longest_pause(const search *s, const hypothesis *best, uint64_t *out_end)
+{
+    const search_token *tokens = best->tokens;
+    size_t count = 0;
+    uint64_t longest = 0, end = 0, after = s->segment_first;
+    for (size_t i = 0; i < best->length; i++) {
+        uint64_t run = tokens[i].encoding - after;
+        if (i == 0 ? run > 0 : run >= longest) {
+            longest = run;
+            count = i;
+            end = tokens[i].encoding - run / 2;
+        }
+        after = tokens[i].encoding + 1;
+    }
+    if (s->position - after > longest || end == 0) {
+        count = best->length;
+        end = s->position;
+    }
+    *out_end = end;
+    return count;
+}
+
+/* The segment has reached its largest size. */
+static void cut(search *s)
+{
+    const hypothesis *best = beam_get(s->beam, 0);
+    uint64_t end = s->position;
+    size_t tokens = longest_pause(s, best, &end);
+    report(s, end);
+    if (tokens == best->length) {
+        restart(s);
+        return;
+    }
+    beam_cut(s->beam, tokens, end);
+    s->segment_first = end;
+}
+
+static bool has_paused(const search *s)
+{
+    const search_token *last = last_token(beam_get(s->beam, 0));
+    return last && s->position - 1 - last->encoding >= s->options.segment_blanks;
+}
+
+void search_commit(search *s)
+{
+    if (s->proposal != DECODING)
+        return;
+    s->proposal = NOTHING;
+    beam_commit(s->beam);
+    s->position++;
+    if (!has_paused(s) && s->position - s->segment_first >= s->options.segment_max)
+        cut(s);
+}
+
+void search_propose_end(search *s, bool over)
+{
+    if (over ? s->position < s->pushed : !has_paused(s))
+        return;
+    s->proposal = ENDING;
+    if (s->score_end && beam_get(s->beam, 0)->length > 0) {
+        s->trigger = s->position - 1;
+        beam_propose_end(s->beam);
+    }
+}
+
+void search_commit_end(search *s)
+{
+    if (s->proposal != ENDING)
+        return;
+    s->proposal = NOTHING;
+    beam_commit_end(s->beam);
+    report(s, s->position);
+    restart(s);
+}
+
+/* --- The running segment --- */
+
+size_t search_hypotheses(search *s, size_t max, search_hypothesis *out_hypotheses)
+{
+    search_hypothesis all[SEARCH_MAX_BEAM];
+    size_t count = collect(s, UINT64_MAX, all);
+    if (count > max)
+        count = max;
+    memcpy(out_hypotheses, all, count * sizeof *all);
+    return count;
+}
+
+size_t search_stable(const search *s)
+{
+    const hypothesis *best = beam_get(s->beam, 0);
+    size_t shared = best->length;
+    for (size_t i = 1; i < beam_count(s->beam); i++) {
+        const hypothesis *other = beam_get(s->beam, i);
+        size_t same = 0;
+        while (same < shared && same < other->length &&
+               best->tokens[same].token == other->tokens[same].token)
+            same++;
+        shared = same;
+    }
+    return shared;
+}
+
+uint64_t search_position(const search *s)
+{
+    return s->position;
+}
+
+uint64_t search_trailing(const search *s)
+{
+    const search_token *last = last_token(beam_get(s->beam, 0));
+    return s->position - (last ? last->encoding + 1 : s->reported_end);
+}

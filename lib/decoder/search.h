@@ -1,0 +1,49 @@
+/*
+ * What decoder_advance does with a search, encoding by encoding:
+ *
+ *     search_push(search, encoding, key, ctc);
+ *     search_propose(search, over);
+ *     ... run and answer each of search_step_count steps ...
+ *     search_commit(search);
+ *     search_propose_end(search, over);
+ *     ... the same steps ...
+ *     search_commit_end(search);
+ *
+ * A proposal that finds nothing to do asks for no steps, and its commit does nothing.
+ */
+#ifndef DECODER_SEARCH_H
+#define DECODER_SEARCH_H
+
+#include "decoder/attention.h"
+#include "decoder/decoder.h"
+
+/* Most encodings of a segment. */
+enum { SEARCH_MAX_SEGMENT = 1000 };
+
+/* Whether the search uses the attention decoder at all: otherwise keys are not needed. */
+bool search_attends(const search *search);
+
+/* One more encoding [dimension], with key [attention] (NULL if the search doesn't attend) and
+ * CTC's log-probabilities [tokens].  All are copied. */
+void search_push(search *search, const float *encoding, const float *key, const float *ctc);
+
+/* Begins to decode the next encoding if all that it looks ahead to is there, or `over` waives
+ * that. */
+void search_propose(search *search, bool over);
+/* Steps of the attention decoder that must be run and answered before the commit. */
+size_t search_step_count(const search *search);
+attention_step search_get_step(const search *search, size_t index);
+/* log_probabilities [tokens] */
+void search_answer(search *search, size_t index, const float *log_probabilities);
+void search_commit(search *search);
+
+/* Begins to end the segment if there is a pause, or because all is `over` and decoded; the commit
+ * reports it and starts afresh. */
+void search_propose_end(search *search, bool over);
+void search_commit_end(search *search);
+
+/* Whether the score of a whole segment's hypotheses counts the attention decoder's probability
+ * that the text ends there.  Off at first: see SCORE_END in search.c. */
+void search_set_score_end(search *search, bool score_end);
+
+#endif
