@@ -38,7 +38,8 @@ typedef struct steno_stream_options {
     uint32_t rate_hz;            /* of the samples fed: 8000..192000; default 16000 */
     uint32_t channels;           /* interleaved: 1..8; default 1 */
     uint32_t channel;            /* 0: the mean of all (default); 1..channels: that one */
-    uint32_t chunk_ms;           /* 160, 320, 640 (default) or 1280: latency against accuracy */
+    uint32_t chunk_ms;           /* 160, 320, 640 (default) or 1280: latency against accuracy;
+                                    STENO_ERROR_UNSUPPORTED where the model lacks one */
     bool interim;                /* give interim results; default false */
     bool endpointing;            /* finals at pauses; default true */
     uint32_t endpoint_ms;        /* the pause that ends an utterance; default 800, 400..10000 */
@@ -46,7 +47,8 @@ typedef struct steno_stream_options {
     uint32_t max_alternatives;   /* 1 (default) to 10 */
     steno_search search;
     uint32_t beam;               /* hypotheses kept, 1..32; 0: the model's default */
-    uint32_t backlog_ms;         /* audio held unrecognised before feed says FULL; default 5000 */
+    uint32_t backlog_ms;         /* audio held unrecognised before feed says FULL; default 5000,
+                                    from two chunks to 60000 */
     void (*ready)(void *context); /* called on a worker thread when `next` has something or room
                                      has come after FULL: must return quickly, must not call the
                                      stream; may be NULL */
@@ -66,11 +68,13 @@ STENO_API void steno_stream_destroy(steno_stream *stream);
 
 /* Offers interleaved samples [frames, channels] in [-1, 1).  Takes as many frames as there is room
  * for and says how many: STENO_OK if all, STENO_FULL if not (offer the rest again).  Allocates
- * nothing.  STENO_ERROR_STATE after finish. */
+ * nothing.  Samples beyond the range are clipped, what is no number becomes 0.  STENO_ERROR_STATE
+ * after finish. */
 STENO_API steno_status steno_stream_feed(
     steno_stream *stream, const float *samples, size_t frames, size_t *out_taken);
 
-/* The audio is over: every last sample is recognised and all results become final. */
+/* The audio is over: every last sample is recognised and all results become final.
+ * STENO_ERROR_STATE the second time. */
 STENO_API steno_status steno_stream_finish(steno_stream *stream);
 
 /* The next result: STENO_OK and a result valid until the next call on this stream; STENO_AGAIN
@@ -87,7 +91,7 @@ STENO_API steno_status steno_stream_wait(steno_stream *stream, int timeout_ms);
 STENO_API uint64_t steno_stream_fed_ms(const steno_stream *stream);
 STENO_API uint64_t steno_stream_done_ms(const steno_stream *stream);
 
-/* Bytes this stream holds. */
+/* Bytes this stream holds (beyond what the resampler's library takes for itself). */
 STENO_API size_t steno_stream_bytes(const steno_stream *stream);
 
 #ifdef __cplusplus

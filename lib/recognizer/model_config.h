@@ -1,0 +1,27 @@
+/*
+ * What a model file says about itself: the JSON strings "config" and "search" of its metadata,
+ * read into the configurations of the stages with every number checked against stated bounds, so
+ * that a hostile file can't ask for absurd amounts of memory.
+ */
+#ifndef RECOGNIZER_MODEL_CONFIG_H
+#define RECOGNIZER_MODEL_CONFIG_H
+
+#include "decoder/decoder.h"
+#include "encoder/encoder.h"
+#include "feature/frontend.h"
+#include "nn/weights.h"
+
+typedef struct model_config {
+    frontend_config frontend;
+    encoder_config encoder;
+    decoder_config decoder;
+    search_options search;
+    uint32_t encoding_ms; /* milliseconds of audio per encoding */
+} model_config;
+
+/* Reads both; STENO_ERROR_FORMAT names `path`, the string and the key.  *out_config is written
+ * only on success. */
+steno_status model_config_read(
+    const char *path, const nn_weights *weights, model_config *out_config, steno_error *error);
+
+#endif
