@@ -393,6 +393,7 @@ static steno_status linear_create(const nn_tensor *weight, const float *bias,
     steno_status status = weight_rows_check(weight, precision, error);
     if (status < 0)
         return status;
+    precision = weight_rows_precision(weight, precision);
     nn_linear *linear = memory_allocate(1, sizeof *linear);
     if (!linear)
         return error_memory(error);

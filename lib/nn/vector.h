@@ -14,10 +14,13 @@
 /* The sanitizers' start-up and the resolvers of cloned functions run in the wrong order. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define VECTOR_CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
+#define VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define VECTOR_CLONES
 #endif
+
+/* For helpers whose constant arguments must become part of the loop they are used in. */
+#define VECTOR_INLINE static inline __attribute__((always_inline))
 
 /*
  * Sixteen floats at once for the few loops whose sums must stay in registers; the compiler splits
@@ -28,31 +31,31 @@ typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
 
 enum { LANES = 16 };
 
-static inline void lanes_load(lanes *out, const float *in)
+VECTOR_INLINE void lanes_load(lanes *out, const float *in)
 {
     *out = *(const lanes *)in;
 }
 
-static inline void lanes_store(float *out, const lanes *in)
+VECTOR_INLINE void lanes_store(float *out, const lanes *in)
 {
     *(lanes *)out = *in;
 }
 
 /* The first `count` (<= LANES) floats, the rest zeros; and only those back. */
-static inline void lanes_load_some(lanes *out, const float *in, size_t count)
+VECTOR_INLINE void lanes_load_some(lanes *out, const float *in, size_t count)
 {
     *out = (lanes){0};
     memcpy(out, in, count * sizeof *in);
 }
 
-static inline void lanes_store_some(float *out, const lanes *in, size_t count)
+VECTOR_INLINE void lanes_store_some(float *out, const lanes *in, size_t count)
 {
     memcpy(out, in, count * sizeof *out);
 }
 
 /* To the nearest integer, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no fraction
  * bits.  Unlike rintf it is two additions on every instruction set. */
-static inline float vector_round(float x)
+VECTOR_INLINE float vector_round(float x)
 {
     return (x + 0x1.8p23f) - 0x1.8p23f;
 }

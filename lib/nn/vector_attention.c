@@ -15,7 +15,7 @@ typedef float eight __attribute__((vector_size(32), aligned(4), may_alias));
 enum { QUERIES = 2, KEYS = 4 };
 
 /* The four sums of four times LANES values. */
-static inline void sum_lanes(const lanes *partial, four *out)
+VECTOR_INLINE void sum_lanes(const lanes *partial, four *out)
 {
     four s[KEYS];
     for (int j = 0; j < KEYS; j++) {
@@ -33,7 +33,7 @@ static inline void sum_lanes(const lanes *partial, four *out)
 }
 
 /* Adds `count` (<= LANES) elements' part of QUERIES x KEYS dot products. */
-static inline void dot_block(const float *const *query, const float *const *key, size_t offset,
+VECTOR_INLINE void dot_block(const float *const *query, const float *const *key, size_t offset,
     size_t count, lanes sum[QUERIES][KEYS])
 {
     lanes q[QUERIES], k;
@@ -47,7 +47,7 @@ static inline void dot_block(const float *const *query, const float *const *key,
 }
 
 /* score[i][k] = query[i] . key[k] for all keys. */
-static inline void dot_products(const float *const *query, const float *key, size_t key_stride,
+VECTOR_INLINE void dot_products(const float *const *query, const float *key, size_t key_stride,
     size_t keys, size_t size, float *const *score)
 {
     for (size_t k = 0; k < keys; k += KEYS) {
@@ -70,7 +70,7 @@ static inline void dot_products(const float *const *query, const float *key, siz
 }
 
 /* Scores to weights: scaled, biased, softmax. */
-static inline void weigh(float *score, size_t keys, float scale, const float *bias)
+VECTOR_INLINE void weigh(float *score, size_t keys, float scale, const float *bias)
 {
     for (size_t k = 0; k < keys; k++)
         score[k] = score[k] * scale + bias[-(ptrdiff_t)k];
@@ -78,7 +78,7 @@ static inline void weigh(float *score, size_t keys, float scale, const float *bi
 }
 
 /* Up to LANES columns: out[i] = sum over k of weight[i][k] value[k]. */
-static inline void sum_block(const float *const *weight, const float *value, size_t stride,
+VECTOR_INLINE void sum_block(const float *const *weight, const float *value, size_t stride,
     size_t keys, size_t count, float *const *out, size_t offset)
 {
     lanes sum[QUERIES] = {{0}}, v;
@@ -92,7 +92,7 @@ static inline void sum_block(const float *const *weight, const float *value, siz
 }
 
 /* Four times LANES columns at once, for as many sums in flight as the processor can add. */
-static inline void sum_wide_block(const float *const *weight, const float *value, size_t stride,
+VECTOR_INLINE void sum_wide_block(const float *const *weight, const float *value, size_t stride,
     size_t keys, float *const *out, size_t offset)
 {
     lanes sum[QUERIES][4] = {{{0}}}, v;

@@ -4,7 +4,7 @@
 #include "nn/vector.h"
 
 /* A block of up to LANES channels: out = bias + sum over taps of weight * in. */
-static inline void depthwise_block(const float *in, size_t d, size_t kernel, const float *weight,
+VECTOR_INLINE void depthwise_block(const float *in, size_t d, size_t kernel, const float *weight,
     const float *bias, size_t count, float *out)
 {
     lanes sum, w, x;
@@ -31,7 +31,7 @@ void vector_depthwise(const float *in, size_t rows, size_t d, size_t kernel, con
 }
 
 /* One output row of up to LANES channels, whose weights stay in registers along the row. */
-static inline void conv_first_block(const float *in, size_t bins, size_t channels,
+VECTOR_INLINE void conv_first_block(const float *in, size_t bins, size_t channels,
     const float *weight, const float *bias, size_t count, float *out)
 {
     lanes w[9], b;
@@ -67,7 +67,7 @@ void vector_conv_first(const float *in, size_t rows, size_t bins, size_t channel
 }
 
 /* One output row of up to LANES channels.  Bins outside the input are skipped. */
-static inline void conv_depthwise_block(const float *in, size_t bins, size_t channels,
+VECTOR_INLINE void conv_depthwise_block(const float *in, size_t bins, size_t channels,
     const float *weight, const float *bias, size_t count, float *out)
 {
     lanes w[9], b;

@@ -15,7 +15,7 @@
  * of 9 bits, times n is exact: Cody and Waite), e^r is its Taylor polynomial of degree 7, whose
  * remainder r^8 / 8! is below 6e-9; 2^n is made in the exponent bits.
  */
-static inline float vector_exp(float x)
+VECTOR_INLINE float vector_exp(float x)
 {
     float zero_below = x < -87.0f ? 0.0f : 1.0f;
     x = x > -87.0f ? x : -87.0f;
@@ -35,13 +35,13 @@ static inline float vector_exp(float x)
 }
 
 /* 1 / (1 + e^-x), relative error below 1e-6 for x > -87. */
-static inline float vector_sigmoid(float x)
+VECTOR_INLINE float vector_sigmoid(float x)
 {
     return 1.0f / (1.0f + vector_exp(-x));
 }
 
 /* tanh x, absolute error below 3e-7 (near zero the relative error is larger). */
-static inline float vector_tanh_one(float x)
+VECTOR_INLINE float vector_tanh_one(float x)
 {
     return 1.0f - 2.0f / (1.0f + vector_exp(2.0f * x));
 }

@@ -59,7 +59,7 @@ void vector_add_scaled(float *y, const float *x, float factor, size_t count)
         y[i] += factor * x[i];
 }
 
-static inline float largest(const float *x, size_t n)
+VECTOR_INLINE float largest(const float *x, size_t n)
 {
     float top = x[0];
 #pragma omp simd reduction(max : top)

@@ -7,7 +7,7 @@
 #include "nn/number.h"
 
 /* 65536 products of 255 by -128 in magnitude stay below 2^31. */
-enum { MAX_INT8_COLUMNS = 65536 };
+enum { MIN_INT8_COLUMNS = 128, MAX_INT8_COLUMNS = 65536 };
 
 steno_status weight_rows_check(const nn_tensor *weight, nn_precision precision, steno_error *error)
 {
@@ -20,6 +20,13 @@ steno_status weight_rows_check(const nn_tensor *weight, nn_precision precision, 
             "tensor %s: %zu columns are more than int8 can sum (%d)", weight->name,
             weight->shape[1], MAX_INT8_COLUMNS);
     return STENO_OK;
+}
+
+nn_precision weight_rows_precision(const nn_tensor *weight, nn_precision asked)
+{
+    if (asked == NN_PRECISION_INT8 && weight->shape[1] < MIN_INT8_COLUMNS)
+        return NN_PRECISION_F32;
+    return asked;
 }
 
 steno_status weight_rows_quantise(

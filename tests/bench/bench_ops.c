@@ -16,32 +16,32 @@
 #include "base/memory.h"
 #include "nn/ops.h"
 
-enum { MAX_ROWS = 2560, MAX_SIZE = 1024, MAX_RESULTS = 256, PRECISIONS = 3 };
+enum { MAX_ROWS = 2560, MAX_SIZE = 1024, MAX_RESULTS = 256, PRECISIONS = 3, MIN_CALLS = 4 };
 
 static const char *const precision_names[PRECISIONS] = {"f32", "bf16", "int8"};
 
-typedef struct shape {
+typedef struct layer_shape {
     size_t in_size, out_size;
-} shape;
+} layer_shape;
 
-static const shape shapes[] = {
+static const layer_shape shapes[] = {
     {256, 1024}, {1024, 256}, {256, 768}, {256, 512}, {512, 256}, {640, 256}, {64, 64}};
 static const size_t row_counts[] = {1, 2, 4, 7, 8, 16, 31, 64, 100, 128, 320, 2560};
 
-typedef struct result {
-    shape shape;
+typedef struct speed {
+    layer_shape shape;
     size_t rows;
     nn_precision precision;
     double giga;
-} result;
+} speed;
 
-typedef struct bench {
+typedef struct workbench {
     double seconds; /* per measurement */
     float *in, *out, *more;
     nn_scratch *scratch;
-    result results[MAX_RESULTS];
+    speed speeds[MAX_RESULTS];
     size_t count;
-} bench;
+} workbench;
 
 static double now(void)
 {
@@ -61,22 +61,22 @@ static void fill(float *x, size_t count)
 }
 
 /* Seconds of the fastest call of `run`. */
-static double fastest(const bench *bench, void (*run)(const void *), const void *job)
+static double fastest(const workbench *bench, void (*run)(const void *), const void *job)
 {
     double best = 1e9, end = now() + bench->seconds;
-    do {
+    for (int calls = 0; calls < MIN_CALLS || now() < end; calls++) {
         double begin = now();
         run(job);
         double taken = now() - begin;
         best = taken < best ? taken : best;
-    } while (now() < end);
+    }
     return best;
 }
 
 typedef struct linear_job {
     const nn_ops *ops;
     const nn_linear *linear;
-    const bench *bench;
+    const workbench *bench;
     size_t rows;
 } linear_job;
 
@@ -87,7 +87,8 @@ static void run_linear(const void *argument)
         job->linear, job->bench->scratch, job->bench->in, job->rows, NN_IDENTITY, job->bench->out);
 }
 
-static void measure_linear(bench *bench, const nn_ops *ops, shape shape, nn_precision precision)
+static void measure_linear(
+    workbench *bench, const nn_ops *ops, layer_shape shape, nn_precision precision)
 {
     nn_tensor weight = {.name = "weight",
         .type = NN_F32,
@@ -106,28 +107,28 @@ static void measure_linear(bench *bench, const nn_ops *ops, shape shape, nn_prec
         linear_job job = {ops, linear, bench, row_counts[i]};
         double seconds = fastest(bench, run_linear, &job);
         double operations = 2.0 * (double)(shape.in_size * shape.out_size * row_counts[i]);
-        bench->results[bench->count++] =
-            (result){shape, row_counts[i], precision, 1e-9 * operations / seconds};
+        bench->speeds[bench->count++] =
+            (speed){shape, row_counts[i], precision, 1e-9 * operations / seconds};
     }
     fprintf(stderr, "# %s %zu -> %zu: created in %.1f ms\n", precision_names[precision],
         shape.in_size, shape.out_size, 1e3 * created);
     ops->linear_destroy(linear);
 }
 
-static void print_linear(const bench *bench)
+static void print_linear(const workbench *bench)
 {
     double best[PRECISIONS] = {0};
     for (size_t i = 0; i < bench->count; i++) {
-        const result *result = &bench->results[i];
-        if (result->giga > best[result->precision])
-            best[result->precision] = result->giga;
+        const speed *it = &bench->speeds[i];
+        if (it->giga > best[it->precision])
+            best[it->precision] = it->giga;
     }
     printf("%-5s %5s %5s %5s %9s %6s\n", "type", "in", "out", "rows", "GFLOP/s", "share");
     for (size_t i = 0; i < bench->count; i++) {
-        const result *result = &bench->results[i];
-        printf("%-5s %5zu %5zu %5zu %9.1f %5.0f%%\n", precision_names[result->precision],
-            result->shape.in_size, result->shape.out_size, result->rows, result->giga,
-            100.0 * result->giga / best[result->precision]);
+        const speed *it = &bench->speeds[i];
+        printf("%-5s %5zu %5zu %5zu %9.1f %5.0f%%\n", precision_names[it->precision],
+            it->shape.in_size, it->shape.out_size, it->rows, it->giga,
+            100.0 * it->giga / best[it->precision]);
     }
 }
 
@@ -136,7 +137,7 @@ typedef struct op_job {
     const char *name;
     void (*run)(const void *);
     const nn_ops *ops;
-    const bench *bench;
+    const workbench *bench;
 } op_job;
 
 enum {
@@ -153,7 +154,7 @@ enum {
 static void run_layer_norm(const void *argument)
 {
     const op_job *job = argument;
-    const bench *b = job->bench;
+    const workbench *b = job->bench;
     job->ops->layer_norm(b->in, ROWS, SIZE, b->more, b->more, b->out);
 }
 
@@ -184,33 +185,33 @@ static void run_log_softmax(const void *argument)
 static void run_depthwise(const void *argument)
 {
     const op_job *job = argument;
-    const bench *b = job->bench;
+    const workbench *b = job->bench;
     job->ops->depthwise(b->in, ROWS, SIZE, KERNEL, b->more, b->more, b->out);
 }
 
 static void run_conv_first(const void *argument)
 {
     const op_job *job = argument;
-    const bench *b = job->bench;
+    const workbench *b = job->bench;
     job->ops->conv_first(b->in, 4 * ROWS, BINS, CHANNELS, b->more, b->more, b->out);
 }
 
 static void run_conv_depthwise(const void *argument)
 {
     const op_job *job = argument;
-    const bench *b = job->bench;
+    const workbench *b = job->bench;
     job->ops->conv_depthwise(b->in, 2 * ROWS, BINS / 2, CHANNELS, b->more, b->more, b->out);
 }
 
 static void run_attention(const void *argument)
 {
     const op_job *job = argument;
-    const bench *b = job->bench;
+    const workbench *b = job->bench;
     job->ops->attention(b->scratch, b->in, HEAD, ROWS, b->more, b->more + KEYS * HEAD, HEAD, KEYS,
         HEAD, b->in + KEYS, b->out, HEAD);
 }
 
-static void measure_others(const bench *bench, const nn_ops *ops)
+static void measure_others(const workbench *bench, const nn_ops *ops)
 {
     const op_job jobs[] = {
         {"layer_norm [16, 256]", run_layer_norm, ops, bench},
@@ -231,7 +232,7 @@ static void measure_others(const bench *bench, const nn_ops *ops)
 
 int main(int argc, char **argv)
 {
-    bench bench = {.seconds = argc > 1 ? atof(argv[1]) : 0.02};
+    workbench bench = {.seconds = argc > 1 ? atof(argv[1]) : 0.02};
     const nn_ops *ops = nn_ops_onednn() ? nn_ops_onednn() : nn_ops_reference();
     size_t values = (size_t)MAX_ROWS * MAX_SIZE;
     steno_error error;
