@@ -54,7 +54,7 @@ static dnnl_status_t layout_create(
 static void layout_destroy(matrix_layout *layout)
 {
     if (layout->desc)
-        dnnl_memory_desc_destroy(matrix_layout->desc);
+        dnnl_memory_desc_destroy(layout->desc);
 }
 
 static const_dnnl_memory_desc_t layout_desc(const matrix_layout *layout)
