@@ -311,10 +311,12 @@ class Decoder(nn.Module):
         logits = self.output(self.dropout(torch.cat([h, context], dim=-1)))
         return logits, (h, c, alignment)
 
-    def forward(self, encodings, counts, tokens, triggers):
-        """Teacher forcing.  tokens [B, U + 1] beginning with 0; triggers [B, U + 1]: the encoding
-        at which each step's output is triggered.  Only a window around the triggers is looked at,
-        gathered step by step.  Returns logits [B, U + 1, tokens]."""
+    def forward(self, encodings, counts, tokens, triggers, starts):
+        """Teacher forcing.  tokens [B, U + 1]: the last token before each step, 0 where a segment
+        begins (there the decoder starts afresh); triggers [B, U + 1]: the encoding at which each
+        step's output is triggered; starts [B, U + 1]: the first encoding of its segment.  Only the
+        window that ends look_ahead after the trigger is looked at, gathered step by step.
+        Returns logits [B, U + 1, tokens]."""
         config, window = self.config, self.config.attention_window
         batch, time, d = encodings.shape
         keys = self.attention.key(encodings)
@@ -331,9 +333,11 @@ class Decoder(nn.Module):
         attention, outputs = self.attention, []
         folded = (attention.location.weight @ attention.filters["weight"]).t()
         for step in range(tokens.shape[1]):
+            goes_on = (tokens[:, step] != 0).to(h.dtype)[:, None]
+            h, c, previous = h * goes_on, c * goes_on, previous * goes_on
             low = triggers[:, step] + config.look_ahead - window + 1
             place = low[:, None] + offsets
-            visible = (place >= 0) & (place < counts[:, None])
+            visible = (place >= starts[:, step, None]) & (place < counts[:, None])
             window_both = both[rows, place + window]
             h_window, key_window = window_both[..., :d], window_both[..., d:]
             # The previous alignment, moved to this window (with the filters' reach on both sides).

@@ -1,0 +1,57 @@
+"""Word error rate on dev for a grid of search weights, each over the same encodings.
+
+    python3 tune.py --data DIR --run RUN --every 6 --attention 0,0.3,0.6 --bonus 0,0.5,1
+"""
+
+import argparse
+import os
+
+import torch
+
+import export
+from data import Recordings
+from evaluate import encode_recordings
+from search import Search
+from wer import Tally
+
+
+def numbers(text):
+    return [float(x) for x in text.split(",")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--run", help="a training run's folder")
+    parser.add_argument("--model", help="or a model file")
+    parser.add_argument("--every", type=int, default=6, help="only every so many'th recording")
+    parser.add_argument("--chunk", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--attention", type=numbers, default=[0.0, 0.3, 0.6])
+    parser.add_argument("--bonus", type=numbers, default=[0.0, 0.5, 1.0])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.model:
+        network = export.load_model_file(arguments.model)[0]
+    else:
+        network = export.load_checkpoint(os.path.join(arguments.run, "checkpoint.pt"))[0]
+        export.round_weights(network)
+    dev = Recordings(arguments.data, "dev")
+    encoded = list(encode_recordings(network, dev, dev.rows[:: arguments.every], arguments.chunk))
+    for attention in arguments.attention:
+        for bonus in arguments.bonus:
+            options = {
+                **export.SEARCH,
+                "beam": arguments.beam,
+                "attention_weight": attention,
+                "token_bonus": bonus,
+            }
+            search, tally = Search(network, options), Tally()
+            for row, encodings, log_probabilities in encoded:
+                tally.add(row[3], row[5], dev.units.decode(search(encodings, log_probabilities)))
+            rates = " ".join(f"{k} {100 * v:.2f}" for k, v in sorted(tally.rates().items()))
+            print(f"attention {attention} bonus {bonus}: {rates}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
