@@ -1,0 +1,131 @@
+#include "console.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static const char erase_line[] = "\r\033[K";
+
+void console_init(console *self)
+{
+    *self = (struct console){
+        .output_is_terminal = isatty(STDOUT_FILENO) == 1,
+        .errors_are_terminal = isatty(STDERR_FILENO) == 1,
+    };
+    pthread_mutex_init(&self->lock, NULL);
+}
+
+/* Under the lock. */
+static steno_status write_all(console *self, const char *bytes, size_t size)
+{
+    while (size > 0 && self->write_errno == 0) {
+        ssize_t written = write(STDOUT_FILENO, bytes, size);
+        if (written >= 0) {
+            bytes += written;
+            size -= (size_t)written;
+        } else if (errno != EINTR) {
+            self->write_errno = errno;
+        }
+    }
+    return self->write_errno == 0 ? STENO_OK : STENO_ERROR_IO;
+}
+
+/* Under the lock. */
+static void clear(console *self)
+{
+    if (self->progress_shown)
+        fputs(erase_line, stderr);
+    self->progress_shown = false;
+    if (self->interim_shown)
+        write_all(self, erase_line, sizeof erase_line - 1);
+    self->interim_shown = false;
+}
+
+void console_finish(console *self)
+{
+    clear(self);
+    pthread_mutex_destroy(&self->lock);
+}
+
+void console_error(console *self, const char *subject, const char *message)
+{
+    pthread_mutex_lock(&self->lock);
+    clear(self);
+    size_t length = subject != NULL ? strlen(subject) : 0;
+    bool named = length == 0 || (strncmp(message, subject, length) == 0 && message[length] == ':');
+    if (named)
+        fprintf(stderr, "steno: %s\n", message);
+    else
+        fprintf(stderr, "steno: %s: %s\n", subject, message);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void console_progress(console *self, const char *line)
+{
+    pthread_mutex_lock(&self->lock);
+    if (self->progress_shown || *line != '\0')
+        fprintf(stderr, "%s%s", erase_line, line);
+    self->progress_shown = *line != '\0';
+    pthread_mutex_unlock(&self->lock);
+}
+
+steno_status console_write(console *self, const char *bytes, size_t size)
+{
+    pthread_mutex_lock(&self->lock);
+    if (self->output_is_terminal)
+        clear(self);
+    steno_status status = write_all(self, bytes, size);
+    pthread_mutex_unlock(&self->lock);
+    return status;
+}
+
+int console_write_errno(console *self)
+{
+    pthread_mutex_lock(&self->lock);
+    int code = self->write_errno;
+    pthread_mutex_unlock(&self->lock);
+    return code;
+}
+
+static size_t terminal_columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 8)
+        return size.ws_col;
+    return 80;
+}
+
+/* Under the lock. */
+static steno_status redraw(console *self, const char *text)
+{
+    clear(self);
+    size_t room = terminal_columns() - 1, length = strlen(text);
+    const char *mark = "";
+    if (length > room) {
+        mark = "...";
+        text += length - (room - 3);
+        while (((unsigned char)*text & 0xc0) == 0x80) /* not from amid a character */
+            text++;
+    }
+    self->interim_shown = true;
+    if (write_all(self, mark, strlen(mark)) < 0)
+        return STENO_ERROR_IO;
+    return write_all(self, text, strlen(text));
+}
+
+static steno_status print_interim(console *self, const char *text)
+{
+    if (write_all(self, "~ ", 2) < 0 || write_all(self, text, strlen(text)) < 0)
+        return STENO_ERROR_IO;
+    return write_all(self, "\n", 1);
+}
+
+steno_status console_interim(console *self, const char *text)
+{
+    pthread_mutex_lock(&self->lock);
+    steno_status status = self->output_is_terminal ? redraw(self, text) : print_interim(self, text);
+    pthread_mutex_unlock(&self->lock);
+    return status;
+}

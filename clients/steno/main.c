@@ -1,0 +1,137 @@
+/*
+ * steno: speech to text on the command line.  Finds the command, parses its options and runs it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exit_status.h"
+#include "help.h"
+#include "model_info.h"
+#include "options.h"
+#include "steno/steno.h"
+#include "transcribe.h"
+#include "wer.h"
+
+/* A file opened later must not become standard output because that was closed: descriptors 0 to 2
+ * are held, in the direction in which using them fails. */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        /* The lowest free descriptor is taken, which is fd. */
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_STATUS_OUTPUT);
+    }
+}
+
+/* Help and version: standard output through stdio, so failures show at the end. */
+static int finish_printing(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_STATUS_FINE;
+    if (errno == EPIPE)
+        return EXIT_STATUS_SIGNAL + SIGPIPE;
+    fprintf(stderr, "steno: standard output: %s\n", strerror(errno));
+    return EXIT_STATUS_OUTPUT;
+}
+
+static int print_version(void)
+{
+    printf("steno %s\n", steno_version());
+    return finish_printing();
+}
+
+/* The command named by the first words: *out_used says how many; NULL if there is none. */
+static const command_entry *find_command(int argc, char **argv, int *out_used)
+{
+    *out_used = 0;
+    if (argc > 0 && argv[0][0] != '-') {
+        *out_used = 1;
+        if (argc > 1 && strcmp(argv[0], "model") == 0) {
+            char name[32];
+            snprintf(name, sizeof name, "model %s", argv[1]);
+            *out_used = 2;
+            return command_find(name);
+        }
+        return *argv[0] != '\0' ? command_find(argv[0]) : NULL;
+    }
+    return command_find("");
+}
+
+static int print_help(int argc, char **argv)
+{
+    int used;
+    const command_entry *command = find_command(argc, argv, &used);
+    if (command == NULL || used < argc)
+        return help_usage_error("", "there is no such command to explain");
+    if (command->bit == COMMAND_NONE)
+        help_print_overview(stdout);
+    else
+        help_print_command(command, stdout);
+    return finish_printing();
+}
+
+static int run_command(const command_entry *command, const option_values *options)
+{
+    if (options->help && command->bit == COMMAND_NONE)
+        help_print_overview(stdout);
+    else if (options->help)
+        help_print_command(command, stdout);
+    if (options->help)
+        return finish_printing();
+    if (options->version)
+        return print_version();
+    switch (command->bit) {
+    case COMMAND_TRANSCRIBE:
+        return transcribe(options);
+    case COMMAND_WER:
+        return wer(options);
+    case COMMAND_MODEL_INFO:
+        return model_info(options);
+    default:
+        return help_usage_error("", "no command given");
+    }
+}
+
+static int run_line(int argc, char **argv)
+{
+    if (argc > 0 && strcmp(argv[0], "help") == 0)
+        return print_help(argc - 1, argv + 1);
+    int used;
+    const command_entry *command = find_command(argc, argv, &used);
+    if (command == NULL) {
+        char message[128];
+        snprintf(message, sizeof message, "unknown command '%.80s%s%.20s'", argv[0],
+            used > 1 ? " " : "", used > 1 ? argv[1] : "");
+        return help_usage_error("", message);
+    }
+    option_values options;
+    steno_error error;
+    steno_status status = options_parse(command, argc - used, argv + used, &options, &error);
+    int exit_status;
+    if (status == STENO_OK)
+        exit_status = run_command(command, &options);
+    else
+        exit_status = help_usage_error(command->name, error.message);
+    options_finish(&options);
+    return exit_status;
+}
+
+int main(int argc, char **argv)
+{
+    hold_standard_descriptors();
+    /* A reader that has gone is noticed by the failing write, which leaves time to clean up. */
+    signal(SIGPIPE, SIG_IGN);
+    int status = run_line(argc > 0 ? argc - 1 : 0, argv + 1);
+    if (status > EXIT_STATUS_SIGNAL) {
+        /* Ended by a signal: so that a shell's loop ends too. */
+        signal(status - EXIT_STATUS_SIGNAL, SIG_DFL);
+        raise(status - EXIT_STATUS_SIGNAL);
+    }
+    return status;
+}

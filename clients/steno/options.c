@@ -1,0 +1,357 @@
+#include "options.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "steno/audio.h"
+#include "steno/format.h"
+#include "steno/model.h"
+#include "steno/stream.h"
+
+#define RECOGNISING (COMMAND_TRANSCRIBE | COMMAND_WER)
+#define LOADING (RECOGNISING | COMMAND_MODEL_INFO)
+#define ALL (LOADING | COMMAND_NONE)
+
+/* The columns of a row, so that the table below reads as one. */
+#define SWITCH(name, letter, group, commands, field, help)                                         \
+    {                                                                                              \
+        name, letter, OPTION_SWITCH, OPTION_GROUP_##group, commands,                               \
+            offsetof(option_values, field), NULL, NULL, 0, 0, help                                 \
+    }
+#define NUMBER(name, letter, group, commands, field, value, minimum, maximum, help)                \
+    {                                                                                              \
+        name, letter, OPTION_NUMBER, OPTION_GROUP_##group, commands,                               \
+            offsetof(option_values, field), value, NULL, minimum, maximum, help                    \
+    }
+#define CHOICE(kind, name, letter, group, commands, field, choices, help)                          \
+    {                                                                                              \
+        name, letter, kind, OPTION_GROUP_##group, commands, offsetof(option_values, field), NULL,  \
+            choices, 0, 0, help                                                                    \
+    }
+#define PATH(kind, name, letter, group, commands, field, value, help)                              \
+    {                                                                                              \
+        name, letter, kind, OPTION_GROUP_##group, commands, offsetof(option_values, field), value, \
+            NULL, 0, 0, help                                                                       \
+    }
+
+/* Choices stand in the order of the public enumerations, so that an index is a value. */
+static const option_entry table[] = {
+    SWITCH("raw", 0, INPUT, COMMAND_TRANSCRIBE, raw,
+        "The input has no header: samples as --encoding, --rate and --channels say; giving one of "
+        "these means --raw"),
+    CHOICE(OPTION_CHOICE, "encoding", 0, INPUT, COMMAND_TRANSCRIBE, encoding, "s16 f32 mulaw alaw",
+        "How raw samples are encoded, little endian; default s16"),
+    NUMBER("rate", 0, INPUT, COMMAND_TRANSCRIBE, rate_hz, "HZ", STENO_RATE_MIN_HZ,
+        STENO_RATE_MAX_HZ, "Samples per second of raw input; default 16000"),
+    NUMBER("channels", 0, INPUT, COMMAND_TRANSCRIBE, channels, "N", 1, STENO_CHANNELS_MAX,
+        "Channels of raw input, interleaved; default 1"),
+    SWITCH("per-channel", 0, INPUT, COMMAND_TRANSCRIBE, per_channel,
+        "Transcribe each channel apart instead of their mix; results come in the order of their "
+        "time when the file is through"),
+
+    CHOICE(OPTION_CHOICE, "format", 'f', OUTPUT, COMMAND_TRANSCRIBE, format,
+        "text json srt vtt ctm tsv",
+        "What to write; json, ctm and tsv carry word times and confidences; default text"),
+    PATH(OPTION_FILE, "output", 'o', OUTPUT, COMMAND_TRANSCRIBE, output, "FILE",
+        "Write the result of the one input to FILE instead of standard output"),
+    PATH(OPTION_DIRECTORY, "output-dir", 'd', OUTPUT, COMMAND_TRANSCRIBE, output_dir, "DIR",
+        "Write the result of each input to DIR/NAME.EXT: its own name with the format's extension; "
+        "DIR is made if it is missing"),
+    SWITCH("interim", 'i', OUTPUT, COMMAND_TRANSCRIBE, interim,
+        "Show text while it forms: redrawn in place on a terminal, as lines beginning with \"~ \" "
+        "elsewhere"),
+    NUMBER("alternatives", 0, OUTPUT, COMMAND_TRANSCRIBE, alternatives, "N", 1, 10,
+        "Give up to N readings of each result (seen in json); default 1"),
+    PATH(OPTION_FILE, "details", 0, OUTPUT, COMMAND_WER, details, "FILE",
+        "Write reference, hypothesis and errors of each recording to FILE, tab separated"),
+    SWITCH("json", 0, OUTPUT, COMMAND_WER | COMMAND_MODEL_INFO, json, "Print a JSON object"),
+
+    PATH(OPTION_FILE, "model", 'm', RECOGNITION, RECOGNISING, model, "FILE",
+        "The model; default: $STENO_MODEL, else the one that came with steno"),
+    CHOICE(OPTION_CHOICE, "precision", 0, RECOGNITION, LOADING, precision, "auto f32 bf16 int8",
+        "Arithmetic of the network; auto: the fastest this processor has"),
+    CHOICE(OPTION_CHOICE, "operators", 0, RECOGNITION, LOADING, operators, "auto reference onednn",
+        "Implementation of the network's operators; auto: onednn where it is built in"),
+    CHOICE(OPTION_NUMBER_CHOICE, "chunk", 0, RECOGNITION, RECOGNISING, chunk_ms, "160 320 640 1280",
+        "Milliseconds of audio per step: more is more accurate and later; default 640"),
+    CHOICE(OPTION_CHOICE, "search", 0, RECOGNITION, RECOGNISING, search, "joint ctc",
+        "joint: CTC and attention together; ctc: CTC alone, cheaper, less accurate; default joint"),
+    NUMBER("beam", 0, RECOGNITION, RECOGNISING, beam, "N", 1, 32,
+        "Hypotheses kept while searching; default: the model's"),
+    NUMBER("endpoint", 0, RECOGNITION, RECOGNISING, endpoint_ms, "MS", 400, 10000,
+        "The pause that ends a result, in milliseconds; default 800"),
+    NUMBER("max-utterance", 0, RECOGNITION, RECOGNISING, max_utterance_ms, "MS", 5000, 60000,
+        "The longest result, in milliseconds; default 20000"),
+    SWITCH("no-endpointing", 0, RECOGNITION, RECOGNISING, no_endpointing,
+        "Do not end results at pauses; the words stay the same"),
+
+    NUMBER("jobs", 'j', RUNNING, RECOGNISING, jobs, "N", 1, 256,
+        "Files worked on side by side; default: one per core"),
+    NUMBER("threads", 0, RUNNING, RECOGNISING, threads, "N", 1, 1024,
+        "Threads that run the network; default: one per core"),
+    CHOICE(OPTION_CHOICE, "progress", 0, RUNNING, RECOGNISING, progress, "auto always never",
+        "Show on standard error how far it is; auto: when that is a terminal"),
+    SWITCH("quiet", 'q', RUNNING, RECOGNISING, quiet, "Show errors alone: no progress"),
+    SWITCH("help", 'h', RUNNING, ALL, help, "Print this and exit"),
+    SWITCH("version", 'V', RUNNING, ALL, version, "Print the version and exit"),
+};
+
+static_assert(STENO_ENCODING_S16 == 0 && STENO_ENCODING_ALAW == 3, "choices of --encoding");
+static_assert(STENO_FORMAT_TEXT == 0 && STENO_FORMAT_TSV == 5, "choices of --format");
+static_assert(STENO_PRECISION_AUTO == 0 && STENO_PRECISION_INT8 == 3, "choices of --precision");
+static_assert(STENO_OPERATORS_AUTO == 0 && STENO_OPERATORS_ONEDNN == 2, "choices of --operators");
+static_assert(STENO_SEARCH_JOINT == 0 && STENO_SEARCH_CTC == 1, "choices of --search");
+
+static const command_entry no_command = {"", "COMMAND ...", "", "", COMMAND_NONE};
+
+static const command_entry commands[] = {
+    {"transcribe", "FILE...", "Turn recordings into text",
+        "Reads WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and more, at 8 to 192 kHz with 1\n"
+        "to 8 channels, recognised by the file's header; \"-\" is standard input.  Several\n"
+        "files are worked on side by side; results come in the order of the arguments.\n"
+        "A file that fails is reported and the others go on; of a damaged file, what\n"
+        "came before is given.\n",
+        COMMAND_TRANSCRIBE},
+    {"model info", "[FILE]", "Describe a model",
+        "Prints what the model is: name, size, units, licence, training data, measured\n"
+        "word error rate, and the precision it would run in here.\n",
+        COMMAND_MODEL_INFO},
+    {"wer", "MANIFEST", "Measure the word error rate",
+        "MANIFEST has a line per recording, tab separated: path (relative to the\n"
+        "manifest's folder), reference text and, if wanted, a group; empty lines and\n"
+        "lines beginning with \"#\" are skipped.  Both texts are compared in lower case,\n"
+        "keeping letters, digits and apostrophes, hyphens as spaces, mr, mrs and dr\n"
+        "written out.  Words are aligned with the fewest substitutions, deletions and\n"
+        "insertions.\n",
+        COMMAND_WER},
+};
+
+const option_entry *options_table(size_t *out_count)
+{
+    *out_count = sizeof table / sizeof table[0];
+    return table;
+}
+
+const command_entry *command_table(size_t *out_count)
+{
+    *out_count = sizeof commands / sizeof commands[0];
+    return commands;
+}
+
+const command_entry *command_find(const char *name)
+{
+    if (*name == '\0')
+        return &no_command;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+STENO_PRINTF(2, 3) static steno_status refuse(steno_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    error->status = STENO_ERROR_ARGUMENT;
+    return error->status;
+}
+
+bool options_parse_number(
+    const char *text, uint32_t minimum, uint32_t maximum, uint32_t *out_number)
+{
+    if (*text == '\0')
+        return false;
+    uint64_t number = 0;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        number = number * 10 + (uint64_t)(*text - '0');
+        if (number > maximum)
+            return false;
+    }
+    if (number < minimum)
+        return false;
+    *out_number = (uint32_t)number;
+    return true;
+}
+
+uint32_t options_find_choice(const char *choices, const char *word, size_t length)
+{
+    for (uint32_t index = 0; *choices != '\0'; index++) {
+        size_t size = strcspn(choices, " ");
+        if (size == length && memcmp(choices, word, length) == 0)
+            return index;
+        choices += size;
+        choices += strspn(choices, " ");
+    }
+    return OPTIONS_UNSET;
+}
+
+/* "s16 f32" as "s16, f32" for messages. */
+static void list_choices(const char *choices, char *out, size_t size)
+{
+    size_t used = 0;
+    for (; *choices != '\0' && used + 3 < size; choices++) {
+        if (*choices == ' ')
+            out[used++] = ',';
+        out[used++] = *choices;
+    }
+    out[used] = '\0';
+}
+
+static steno_status set_value(
+    const option_entry *option, const char *value, option_values *options, steno_error *error)
+{
+    void *field = (char *)options + option->field;
+    char list[128];
+    uint32_t index;
+    switch (option->kind) {
+    case OPTION_SWITCH:
+        *(bool *)field = true;
+        return STENO_OK;
+    case OPTION_NUMBER:
+        if (options_parse_number(value, option->minimum, option->maximum, field))
+            return STENO_OK;
+        return refuse(error, "--%s: '%s' is not a whole number from %u to %u", option->name, value,
+            option->minimum, option->maximum);
+    case OPTION_CHOICE:
+    case OPTION_NUMBER_CHOICE:
+        index = options_find_choice(option->choices, value, strlen(value));
+        if (index == OPTIONS_UNSET) {
+            list_choices(option->choices, list, sizeof list);
+            return refuse(error, "--%s: '%s' is not one of %s", option->name, value, list);
+        }
+        if (option->kind == OPTION_CHOICE)
+            *(uint32_t *)field = index;
+        else
+            options_parse_number(value, 0, UINT32_MAX, field);
+        return STENO_OK;
+    case OPTION_FILE:
+    case OPTION_DIRECTORY:
+        if (*value == '\0')
+            return refuse(error, "--%s: an empty name", option->name);
+        *(const char **)field = value;
+        return STENO_OK;
+    }
+    return STENO_OK;
+}
+
+static const option_entry *find_long(const command_entry *command, const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if ((table[i].commands & command->bit) != 0 && strlen(table[i].name) == length &&
+            memcmp(table[i].name, name, length) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static const option_entry *find_letter(const command_entry *command, char letter)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if ((table[i].commands & command->bit) != 0 && table[i].letter == letter)
+            return &table[i];
+    return NULL;
+}
+
+/* Where parsing stands: argv[next] is the next word to look at. */
+typedef struct cursor {
+    int argc, next;
+    char **argv;
+} cursor;
+
+/* The value of an option that needs one: what is joined to it, or the next word. */
+static steno_status take_value(cursor *words, const option_entry *option, const char *joined,
+    const char **out, steno_error *error)
+{
+    if (joined != NULL) {
+        *out = joined;
+        return STENO_OK;
+    }
+    if (words->next >= words->argc)
+        return refuse(error, "--%s needs a value", option->name);
+    *out = words->argv[words->next++];
+    return STENO_OK;
+}
+
+/* --name, --name=value, --name value */
+static steno_status parse_long(const command_entry *command, cursor *words, const char *text,
+    option_values *options, steno_error *error)
+{
+    size_t length = strcspn(text, "=");
+    const option_entry *option = find_long(command, text, length);
+    if (option == NULL)
+        return refuse(error, "unknown option '--%.*s'", (int)length, text);
+    const char *value = text[length] == '=' ? text + length + 1 : NULL;
+    if (option->kind == OPTION_SWITCH) {
+        if (value != NULL)
+            return refuse(error, "--%s takes no value", option->name);
+    } else {
+        steno_status status = take_value(words, option, value, &value, error);
+        if (status < 0)
+            return status;
+    }
+    return set_value(option, value, options, error);
+}
+
+/* -q, -qi, -o FILE, -oFILE */
+static steno_status parse_letters(const command_entry *command, cursor *words, const char *text,
+    option_values *options, steno_error *error)
+{
+    for (; *text != '\0'; text++) {
+        const option_entry *option = find_letter(command, *text);
+        if (option == NULL)
+            return refuse(error, "unknown option '-%c'", *text);
+        const char *value = NULL;
+        if (option->kind != OPTION_SWITCH) {
+            const char *joined = text[1] != '\0' ? text + 1 : NULL;
+            steno_status status = take_value(words, option, joined, &value, error);
+            if (status < 0)
+                return status;
+        }
+        steno_status status = set_value(option, value, options, error);
+        if (status < 0 || option->kind != OPTION_SWITCH)
+            return status;
+    }
+    return STENO_OK;
+}
+
+steno_status options_parse(const command_entry *command, int argc, char **argv,
+    option_values *out_options, steno_error *error)
+{
+    option_values *options = out_options;
+    *options = (struct option_values){.encoding = OPTIONS_UNSET};
+    options->operands = calloc((size_t)argc + 1, sizeof *options->operands);
+    if (options->operands == NULL) {
+        refuse(error, "out of memory");
+        return error->status = STENO_ERROR_MEMORY;
+    }
+    cursor words = {argc, 0, argv};
+    bool only_operands = false;
+    while (words.next < argc) {
+        const char *word = argv[words.next++];
+        steno_status status = STENO_OK;
+        if (only_operands || word[0] != '-' || word[1] == '\0')
+            options->operands[options->operand_count++] = word;
+        else if (strcmp(word, "--") == 0)
+            only_operands = true;
+        else if (word[1] == '-')
+            status = parse_long(command, &words, word + 2, options, error);
+        else
+            status = parse_letters(command, &words, word + 1, options, error);
+        if (status < 0)
+            return status;
+    }
+    return STENO_OK;
+}
+
+void options_finish(option_values *options)
+{
+    free(options->operands);
+    options->operands = NULL;
+    options->operand_count = 0;
+}

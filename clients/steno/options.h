@@ -1,0 +1,132 @@
+/*
+ * The command line: one table of options drives parsing, --help and the shell completions.
+ *
+ *     const command *command = command_find("transcribe");
+ *     options options;
+ *     if (options_parse(command, argc, argv, &options, &error) == STENO_OK)
+ *         ... options.operands ...
+ *     options_finish(&options);
+ *
+ * Options and operands may stand in any order; "--" ends the options; "-" is an operand; the last
+ * of a repeated option counts.
+ */
+#ifndef STENO_OPTIONS_H
+#define STENO_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "steno/status.h"
+
+typedef enum options_progress {
+    OPTIONS_PROGRESS_AUTO, /* on when standard error is a terminal */
+    OPTIONS_PROGRESS_ALWAYS,
+    OPTIONS_PROGRESS_NEVER,
+} options_progress;
+
+/* A choice that was not made; numbers not given are 0, texts NULL. */
+#define OPTIONS_UNSET UINT32_MAX
+
+typedef struct option_values {
+    /* input */
+    bool raw;
+    uint32_t rate_hz, channels;
+    uint32_t encoding; /* a steno_encoding or OPTIONS_UNSET */
+    bool per_channel;
+
+    /* output */
+    uint32_t format; /* a steno_format */
+    const char *output, *output_dir;
+    bool interim;
+    uint32_t alternatives;
+    const char *details;
+    bool json;
+
+    /* recognition */
+    const char *model;
+    uint32_t precision; /* a steno_precision */
+    uint32_t operators; /* a steno_operators */
+    uint32_t chunk_ms;
+    uint32_t search; /* a steno_search */
+    uint32_t beam;
+    uint32_t endpoint_ms, max_utterance_ms;
+    bool no_endpointing;
+
+    /* running */
+    uint32_t jobs, threads;
+    uint32_t progress; /* an options_progress */
+    bool quiet;
+    bool help, version;
+
+    const char **operands; /* [operand_count], pointing into argv; owned */
+    size_t operand_count;
+} option_values;
+
+typedef enum option_group {
+    OPTION_GROUP_INPUT,
+    OPTION_GROUP_OUTPUT,
+    OPTION_GROUP_RECOGNITION,
+    OPTION_GROUP_RUNNING,
+    OPTION_GROUP_COUNT,
+} option_group;
+
+typedef enum option_kind {
+    OPTION_SWITCH,        /* bool */
+    OPTION_NUMBER,        /* uint32_t between minimum and maximum */
+    OPTION_CHOICE,        /* uint32_t: which of `choices` */
+    OPTION_NUMBER_CHOICE, /* uint32_t: a number among `choices` */
+    OPTION_FILE,          /* const char * */
+    OPTION_DIRECTORY,     /* const char * */
+} option_kind;
+
+/* Which commands take an option: bits. */
+enum {
+    COMMAND_TRANSCRIBE = 1,
+    COMMAND_WER = 2,
+    COMMAND_MODEL_INFO = 4,
+    COMMAND_NONE = 8, /* steno without a command */
+};
+
+typedef struct option_entry {
+    const char *name; /* without the dashes */
+    char letter;      /* of its short form; 0: none */
+    option_kind kind;
+    option_group group;
+    unsigned commands;
+    size_t field;        /* offset in struct options */
+    const char *value;   /* what the value is called in --help; NULL for switches and choices */
+    const char *choices; /* separated by spaces; NULL where any value goes */
+    uint32_t minimum, maximum;
+    const char *help;
+} option_entry;
+
+typedef struct command_entry {
+    const char *name; /* as typed: "transcribe", "model info" */
+    const char *operands;
+    const char *summary;
+    const char *description; /* paragraphs under the usage line */
+    unsigned bit;
+} command_entry;
+
+/* All options in the order of --help; *out_count says how many. */
+const option_entry *options_table(size_t *out_count);
+/* All commands but "help". */
+const command_entry *command_table(size_t *out_count);
+/* The command of this name; "" is steno without a command; NULL if there is none. */
+const command_entry *command_find(const char *name);
+
+/* Parses argv[0 .. argc) (what follows the command).  STENO_ERROR_ARGUMENT with a message for the
+ * person who typed it, or STENO_ERROR_MEMORY; *out_options is to be finished in either case. */
+steno_status options_parse(const command_entry *command, int argc, char **argv,
+    option_values *out_options, steno_error *error);
+void options_finish(option_values *options);
+
+/* A whole decimal number from minimum to maximum: nothing before or after it. */
+bool options_parse_number(
+    const char *text, uint32_t minimum, uint32_t maximum, uint32_t *out_number);
+
+/* The index of `word` among the space-separated `choices`, or OPTIONS_UNSET. */
+uint32_t options_find_choice(const char *choices, const char *word, size_t length);
+
+#endif

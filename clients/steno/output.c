@@ -1,0 +1,170 @@
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "growing.h"
+
+enum { OUTPUT_BUFFER_BYTES = 64 * 1024 };
+
+struct output {
+    int fd;
+    int failed_errno; /* of the first write that failed */
+    char *path;       /* where it goes in the end */
+    char *temporary;  /* NULL: written directly */
+    growing buffer;
+};
+
+static steno_status fail(steno_error *error, const char *path, int code)
+{
+    error->status = code == ENOMEM ? STENO_ERROR_MEMORY : STENO_ERROR_IO;
+    snprintf(error->message, sizeof error->message, "%s: can't write: %s", path, strerror(code));
+    return error->status;
+}
+
+static void destroy(output *self)
+{
+    if (self == NULL)
+        return;
+    if (self->fd >= 0)
+        close(self->fd);
+    if (self->temporary != NULL)
+        unlink(self->temporary);
+    growing_finish(&self->buffer);
+    free(self->temporary);
+    free(self->path);
+    free(self);
+}
+
+/* DIR/.NAME.XXXXXX beside `path`, so that renaming stays within one file system. */
+static char *temporary_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash != NULL ? (int)(slash + 1 - path) : 0;
+    char *name;
+    if (asprintf(&name, "%.*s.%s.XXXXXX", folder, path, path + folder) < 0)
+        return NULL;
+    return name;
+}
+
+/* mkostemp makes files that only their owner can read; the result gets what open would give. */
+static void usual_permissions(int fd, const char *path)
+{
+    struct stat existing;
+    mode_t mode;
+    if (stat(path, &existing) == 0) {
+        mode = existing.st_mode & 0777;
+    } else {
+        mode_t mask = umask(022);
+        umask(mask);
+        mode = 0666 & ~mask;
+    }
+    if (fchmod(fd, mode) != 0)
+        return; /* a file system without permissions */
+}
+
+static int open_temporary(output *self)
+{
+    self->temporary = temporary_name(self->path);
+    if (self->temporary == NULL)
+        return ENOMEM;
+    self->fd = mkostemp(self->temporary, O_CLOEXEC);
+    if (self->fd < 0) {
+        int code = errno;
+        free(self->temporary);
+        self->temporary = NULL;
+        return code;
+    }
+    usual_permissions(self->fd, self->path);
+    return 0;
+}
+
+steno_status output_open(const char *path, output **out_output, steno_error *error)
+{
+    output *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return fail(error, path, ENOMEM);
+    self->fd = -1;
+    struct stat existing;
+    bool exists = stat(path, &existing) == 0;
+    self->path = exists ? realpath(path, NULL) : strdup(path);
+    int code = 0;
+    if (self->path == NULL) {
+        code = errno;
+    } else if (exists && S_ISDIR(existing.st_mode)) {
+        code = EISDIR;
+    } else if (exists && !S_ISREG(existing.st_mode)) {
+        self->fd = open(path, O_WRONLY | O_CLOEXEC);
+        code = self->fd < 0 ? errno : 0;
+    } else if (exists && access(path, W_OK) != 0) {
+        code = errno; /* a read-only file is not replaced behind its owner's back */
+    } else {
+        code = open_temporary(self);
+    }
+    if (code != 0) {
+        destroy(self);
+        return fail(error, path, code);
+    }
+    *out_output = self;
+    return STENO_OK;
+}
+
+static void flush(output *self)
+{
+    const char *bytes = self->buffer.bytes;
+    size_t size = self->buffer.size;
+    while (size > 0 && self->failed_errno == 0) {
+        ssize_t written = write(self->fd, bytes, size);
+        if (written >= 0) {
+            bytes += written;
+            size -= (size_t)written;
+        } else if (errno != EINTR) {
+            self->failed_errno = errno;
+        }
+    }
+    growing_clear(&self->buffer);
+}
+
+steno_status output_write(void *context, const char *bytes, size_t size)
+{
+    output *self = context;
+    if (growing_add(&self->buffer, bytes, size) < 0)
+        self->failed_errno = ENOMEM;
+    if (self->buffer.size >= OUTPUT_BUFFER_BYTES)
+        flush(self);
+    if (self->failed_errno == ENOMEM)
+        return STENO_ERROR_MEMORY;
+    return self->failed_errno == 0 ? STENO_OK : STENO_ERROR_IO;
+}
+
+steno_status output_commit(output *self, steno_error *error)
+{
+    flush(self);
+    int code = self->failed_errno;
+    int fd = self->fd;
+    self->fd = -1;
+    if (close(fd) != 0 && code == 0)
+        code = errno;
+    if (code == 0 && self->temporary != NULL) {
+        if (rename(self->temporary, self->path) == 0) {
+            free(self->temporary);
+            self->temporary = NULL;
+        } else {
+            code = errno;
+        }
+    }
+    steno_status status = code == 0 ? STENO_OK : fail(error, self->path, code);
+    destroy(self);
+    return status;
+}
+
+void output_discard(output *self)
+{
+    destroy(self);
+}

@@ -1,0 +1,40 @@
+/*
+ * What every command that recognises needs: terminal, signals, model, engine and the setting of
+ * its jobs, as the command line asks.
+ */
+#ifndef STENO_SESSION_H
+#define STENO_SESSION_H
+
+#include "console.h"
+#include "interrupt.h"
+#include "job.h"
+#include "options.h"
+
+typedef struct session {
+    console console;
+    interrupt interrupt;
+    bool interrupt_ready;
+    steno_model *model;
+    steno_engine *engine;
+    steno_raw_format raw;
+    job_setting setting;
+    uint32_t jobs; /* files side by side */
+    bool show_progress;
+} session;
+
+/* Loads the model and starts the engine; says what went wrong on standard error.  Returns an exit
+ * status; session_close is due in either case. */
+int session_open(session *self, const option_values *options);
+
+/* Returns EXIT_STATUS_SIGNAL + N if signal N (or a closed standard output, as SIGPIPE) ended the
+ * work, else `status`. */
+int session_close(session *self, int status);
+
+/* Standard output can't be written: ends all, and says why unless its reader has simply gone. */
+void session_output_failed(session *self);
+
+/* Opens the model of --model or the shipped one: an exit status.  path may be NULL. */
+int session_open_model(
+    console *console, const option_values *options, const char *path, steno_model **out_model);
+
+#endif
