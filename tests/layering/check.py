@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""The rules between folders, as docs/architecture.md states them.
+
+    check.py rules ROOT                      what sources include, and the document's own table
+    check.py symbols FOLDER=ARCHIVE ...      what each folder's static library calls
+    check.py headers ROOT LANGUAGE COMPILER ...   each public header compiles alone
+
+Prints a line per violation and exits with 1 if there is any.  A source may do what the tables
+below grant it and nothing else; everything else is denied, by the header it would have to include
+and again by the symbols it would leave undefined.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+# What a folder of lib/ may include beside itself and the public headers.  A file instead of a
+# folder grants just that file.
+MAY_INCLUDE = {
+    "base": [],
+    "audio": ["base"],
+    "feature": ["base"],
+    "nn": ["base"],
+    "encoder": ["base", "nn"],
+    "decoder": ["base", "nn"],
+    "transcript": ["base"],
+    "recognizer": ["base", "audio/convert.h", "feature", "nn", "encoder", "decoder", "transcript"],
+}
+
+# What needs a grant: the headers that declare it and the symbols that use it.
+ABILITIES = {
+    "threads": (r"pthread\.h|threads\.h|semaphore\.h", r"pthread_|thrd_|mtx_|cnd_|sem_"),
+    "signals": (r"signal\.h", r"sig(action|fillset|procmask)$|signal$"),
+    "allocation": (
+        r"malloc\.h",
+        r"(malloc|calloc|realloc|reallocarray|free|aligned_alloc|posix_memalign|memalign"
+        r"|(__)?strn?dup|(__)?v?asprintf(_chk)?|getline)$",
+    ),
+    "files": (
+        r"fcntl\.h|unistd\.h|sys/mman\.h|sys/stat\.h",
+        r"(open|fopen|fdopen|freopen|fstat|stat|lseek|mmap|pread)(64)?$|(read|write|close|access)$",
+    ),
+    "system": (r"sched\.h|time\.h|sys/time\.h", r"(clock_gettime|gettimeofday|time|getenv)$|sched_"),
+    "jansson": (r"jansson\.h", r"json_"),
+    "kissfft": (r"kiss_fft\w*\.h|kissfft/.*", r"kiss_fft"),
+    "onednn": (r"oneapi/.*|dnnl.*", r"dnnl_"),
+    "openmp": (r"omp\.h", r"omp_|GOMP_"),
+    "portaudio": (r"portaudio\.h", r"Pa_"),
+    "sndfile": (r"sndfile\.h", r"sf_"),
+    "soxr": (r"soxr\.h", r"soxr_"),
+    "wire": (r"grpc/.*|google/.*|protobuf-c/.*|.*\.pb-c\.h", r"grpc_|gpr_|protobuf_c_"),
+    "saying": (
+        r"syslog\.h",
+        r"(__)?v?f?printf(_chk)?$|puts$|putchar$|fputs$|perror$|stdout$|stderr$|syslog$",
+    ),
+    "ending": (r"(?!)", r"(exit|_exit|_Exit|quick_exit|abort)$"),
+}
+
+# Who has it.  Threads: the engine alone; its header names the types of a lock.
+GRANTS = {
+    "base/memory.c": ["allocation"],
+    "audio/convert.c": ["soxr"],
+    "audio/file.c": ["sndfile"],
+    "audio/input.c": ["files"],
+    "feature/frontend.c": ["kissfft"],
+    "nn/weights.c": ["jansson"],
+    "nn/ops_onednn.c": ["onednn", "openmp"],
+    "decoder/vocabulary.c": ["jansson"],
+    "recognizer/cores.c": ["files", "system"],
+    "recognizer/engine.c": ["signals", "system", "threads"],
+    "recognizer/engine.h": ["threads"],
+    "recognizer/model.c": ["files", "system"],
+    "recognizer/model_config.c": ["jansson"],
+}
+
+# Headers of the C standard that need no grant.
+STANDARD = set(
+    "assert.h ctype.h errno.h float.h inttypes.h limits.h math.h stdalign.h stdarg.h stdatomic.h "
+    "stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h".split()
+)
+IN_PUBLIC_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
+
+# Abilities that a client may not have: what libsteno does for it.
+NOT_FOR_CLIENTS = ["kissfft", "onednn", "openmp", "sndfile", "soxr"]
+
+LONG_FILE_LINES = 600
+# In two parts each, so that this file does not speak of itself.
+UNFINISHED = re.compile(
+    r"\b(" + "|".join(["TO" "DO", "FIX" "ME", "XX" "X", "HA" "CK"]) + r")\b|(?i:\b("
+    + "|".join(["not imple" "mented", "unimple" "mented", "place" "holder", "st" "ub"])
+    + r")\b)"
+)
+_INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
+_NOT_SOURCE = re.compile(r"^(build.*|\.git|\.cache|__pycache__|subprojects)$")
+
+
+def files_under(folder, endings):
+    """Paths relative to `folder`, sorted."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not _NOT_SOURCE.match(name)]
+        for name in names:
+            if name.endswith(endings):
+                found.append(os.path.relpath(os.path.join(place, name), folder))
+    return sorted(found)
+
+
+def includes_of(path):
+    """(line, name, quoted) of each #include."""
+    with open(path, encoding="utf-8") as source:
+        for number, line in enumerate(source, 1):
+            match = _INCLUDE.match(line)
+            if match:
+                yield number, match[1] or match[2], match[1] is None
+
+
+def ability_of_header(name):
+    for ability, (headers, _) in ABILITIES.items():
+        if re.fullmatch(headers, name):
+            return ability
+    return None
+
+
+def may_include(folder, name):
+    """Whether a source of lib/FOLDER may include "NAME"."""
+    if name.startswith(("steno/", folder + "/")):
+        return True
+    return any(name == grant or name.startswith(grant + "/") for grant in MAY_INCLUDE[folder])
+
+
+def check_library_source(root, source):
+    """Violations of one source of lib/, `source` being FOLDER/NAME."""
+    folder = source.split("/")[0]
+    if folder not in MAY_INCLUDE:
+        yield f"lib/{source}: a folder without rules; tests/layering/check.py states them"
+        return
+    grants = GRANTS.get(source, [])
+    for line, name, quoted in includes_of(os.path.join(root, "lib", source)):
+        where = f"lib/{source}:{line}"
+        if quoted:
+            if not may_include(folder, name):
+                yield f'{where}: lib/{folder} may not include "{name}"'
+        elif name not in STANDARD:
+            ability = ability_of_header(name)
+            if ability is None:
+                yield f"{where}: no rule speaks of <{name}>"
+            elif ability not in grants:
+                yield f"{where}: <{name}> needs the grant of {ability}"
+
+
+def check_public_header(root, source):
+    for line, name, quoted in includes_of(os.path.join(root, "lib/include", source)):
+        if not (name.startswith("steno/") if quoted else name in IN_PUBLIC_HEADERS):
+            yield f"lib/include/{source}:{line}: a public header may not include {name}"
+
+
+def check_client_source(root, source):
+    """A client may include its own headers, which lie in its folder, and the public ones."""
+    client = os.path.join(root, "clients", source.split("/")[0])
+    for line, name, quoted in includes_of(os.path.join(root, "clients", source)):
+        where = f"clients/{source}:{line}"
+        if quoted:
+            if not name.startswith("steno/") and not os.path.exists(os.path.join(client, name)):
+                yield f'{where}: a client may not include "{name}"'
+        elif ability_of_header(name) in NOT_FOR_CLIENTS:
+            yield f"{where}: a client may not include <{name}>"
+
+
+def check_words(root):
+    for source in files_under(root, (".c", ".h", ".py", "meson.build", "dev", "run")):
+        with open(os.path.join(root, source), encoding="utf-8") as text:
+            for number, line in enumerate(text, 1):
+                match = UNFINISHED.search(line)
+                if match:
+                    yield f"{source}:{number}: unfinished work: {match[0]}"
+
+
+def check_document(root):
+    """The table of docs/architecture.md grants what MAY_INCLUDE does."""
+    rows, path = {}, os.path.join(root, "docs/architecture.md")
+    if not os.path.exists(path):
+        yield "docs/architecture.md: not there"
+        return
+    with open(path, encoding="utf-8") as document:
+        for line in document:
+            match = re.match(r"\| `lib/(\w+)/` \|[^|]*\|([^|]*)\|", line)
+            if match:
+                rows[match[1]] = re.findall(r"`([^`]+)`", match[2])
+    for folder, grants in MAY_INCLUDE.items():
+        if sorted(rows.get(folder, ["no row"])) != sorted(grants):
+            yield (f"docs/architecture.md: lib/{folder} may include {rows.get(folder)} there and "
+                   f"{grants} in tests/layering/check.py")
+
+
+def check_rules(root):
+    violations = []
+    library = os.path.join(root, "lib")
+    for source in files_under(library, (".c", ".h")):
+        if source.startswith("include/"):
+            violations += check_public_header(root, source[len("include/"):])
+        else:
+            violations += check_library_source(root, source)
+    for source in files_under(os.path.join(root, "clients"), (".c", ".h")):
+        violations += check_client_source(root, source)
+    for source in GRANTS:
+        if not os.path.exists(os.path.join(library, source)):
+            violations.append(f"lib/{source}: granted something but not there")
+    violations += check_words(root)
+    violations += check_document(root)
+    return violations
+
+
+def warn_of_long_files(root):
+    for source in files_under(root, (".c", ".h", ".py")):
+        with open(os.path.join(root, source), encoding="utf-8") as text:
+            lines = sum(1 for _ in text)
+        if lines > LONG_FILE_LINES:
+            print(f"warning: {source} has {lines} lines; is there a second idea inside?")
+
+
+def check_symbols(folder, archive):
+    """Violations of one static library, object by object."""
+    listing = subprocess.run(
+        ["nm", "-A", "-u", archive], check=True, capture_output=True, text=True
+    ).stdout
+    seen = set()
+    for line in listing.splitlines():
+        match = re.search(r"([^/:]+)\.o:\s+[Uwv] (\S+)$", line)
+        if match is None:
+            continue
+        # Names without their version ("@GLIBC_2.34") and fortification.
+        source, symbol = f"{folder}/{match[1]}", match[2].split("@")[0]
+        seen.add(source)
+        for ability, (_, symbols) in ABILITIES.items():
+            if re.match(symbols, symbol) and ability not in GRANTS.get(source, []):
+                yield f"lib/{source}: calls {symbol}, which needs the grant of {ability}"
+    if not seen:
+        yield f"{archive}: nm names no object in it"
+
+
+def check_headers(root, language, compiler):
+    include = os.path.join(root, "lib/include")
+    kind, standard = ("c", "c11") if language == "c" else ("c++", "c++17")
+    headers = files_under(include, (".h",))
+    if not headers:
+        yield f"{include}: no headers"
+    for header in headers:
+        result = subprocess.run(
+            compiler + ["-x", kind, f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+                        "-fsyntax-only", "-I", include, "-"],
+            input=f'#include "{header}"\nextern int something;\n',
+            capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            yield f"{header} does not compile alone as {standard}:\n{result.stderr}"
+
+
+def main(arguments):
+    kind, arguments = arguments[0], arguments[1:]
+    violations = []
+    if kind == "rules":
+        warn_of_long_files(arguments[0])
+        violations = check_rules(arguments[0])
+    elif kind == "symbols":
+        for pair in arguments:
+            violations += check_symbols(*pair.split("=", 1))
+    elif kind == "headers":
+        violations = list(check_headers(arguments[0], arguments[1], arguments[2:]))
+    else:
+        raise SystemExit(__doc__)
+    for violation in violations:
+        print(violation)
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

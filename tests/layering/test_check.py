@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""check.py against small made-up trees: it is silent where the rules are kept and speaks, naming
+the place, for each way to break one."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import check  # noqa: E402  (found by the line above)
+
+COMPILER = os.environ.get("CC", "cc").split()
+
+
+def table(grants):
+    rows = "".join(
+        f"| `lib/{folder}/` | things | {', '.join(f'`{name}`' for name in names) or '-'} | |\n"
+        for folder, names in grants.items()
+    )
+    return "| folder | holds | may include | may not |\n|---|---|---|---|\n" + rows
+
+
+class Tree(unittest.TestCase):
+    """A tree that keeps all rules, to which each test adds what it is about."""
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.root = temporary.name
+        self.write("docs/architecture.md", table(check.MAY_INCLUDE))
+        for source in check.GRANTS:
+            self.write("lib/" + source, "#include <string.h>\n")
+        self.write("lib/include/steno/status.h", "#include <stdint.h>\n")
+        self.write("lib/encoder/encoder.c", '#include "nn/ops.h"\n#include "encoder/x.h"\n')
+        self.write("clients/steno/main.c", '#include "steno/steno.h"\n#include <unistd.h>\n')
+
+    def write(self, path, text):
+        full = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def rules(self):
+        return check.check_rules(self.root)
+
+    def assert_one(self, violations, *words):
+        violations = list(violations)
+        self.assertEqual(len(violations), 1, violations)
+        for word in words:
+            self.assertIn(word, violations[0])
+
+
+class Rules(Tree):
+    def test_a_tree_that_keeps_the_rules(self):
+        self.assertEqual(self.rules(), [])
+
+    def test_a_stage_includes_another(self):
+        self.write("lib/encoder/bad.c", '\n#include "feature/frontend.h"\n')
+        self.assert_one(self.rules(), "lib/encoder/bad.c:2", "feature/frontend.h")
+
+    def test_a_later_stage(self):
+        self.write("lib/audio/bad.h", '#include "recognizer/stream.h"\n')
+        self.assert_one(self.rules(), "lib/audio/bad.h:1")
+
+    def test_a_folder_whose_name_begins_alike(self):
+        self.write("lib/encoder/bad.c", '#include "nnx/ops.h"\n')
+        self.assert_one(self.rules(), "nnx/ops.h")
+
+    def test_one_header_granted_does_not_grant_its_folder(self):
+        self.write("lib/recognizer/good.c", '#include "audio/convert.h"\n')
+        self.assertEqual(self.rules(), [])
+        self.write("lib/recognizer/bad.c", '#include "audio/input.h"\n')
+        self.assert_one(self.rules(), "audio/input.h")
+
+    def test_a_library_without_its_grant(self):
+        for folder, header in (
+            ("nn", "oneapi/dnnl/dnnl.h"), ("nn", "pthread.h"), ("audio", "sndfile.h"),
+            ("feature", "kiss_fftr.h"), ("encoder", "jansson.h"), ("transcript", "time.h"),
+            ("recognizer", "grpc/grpc.h"),
+        ):
+            with self.subTest(header=header):
+                self.write(f"lib/{folder}/bad.c", f"#  include <{header}>\n")
+                self.assert_one(self.rules(), f"lib/{folder}/bad.c:1", header)
+                os.remove(os.path.join(self.root, f"lib/{folder}/bad.c"))
+
+    def test_a_header_no_rule_speaks_of(self):
+        self.write("lib/nn/bad.c", "#include <curl/curl.h>\n")
+        self.assert_one(self.rules(), "curl/curl.h")
+
+    def test_a_folder_without_rules(self):
+        self.write("lib/extra/new.c", "")
+        self.assert_one(self.rules(), "lib/extra/new.c")
+
+    def test_a_grant_for_a_file_that_is_gone(self):
+        os.remove(os.path.join(self.root, "lib/nn/weights.c"))
+        self.assert_one(self.rules(), "lib/nn/weights.c")
+
+    def test_a_public_header(self):
+        self.write("lib/include/steno/bad.h", '#include "base/error.h"\n')
+        self.assert_one(self.rules(), "lib/include/steno/bad.h:1")
+        self.write("lib/include/steno/bad.h", "#include <pthread.h>\n")
+        self.assert_one(self.rules(), "pthread.h")
+
+    def test_a_client(self):
+        self.write("clients/steno/own.h", "")
+        self.write("clients/steno/more.c", '#include "own.h"\n')
+        self.write("clients/steno/within/more.c", '#include "own.h"\n')
+        self.assertEqual(self.rules(), [])
+        for name in ('"base/memory.h"', '"absent.h"', "<sndfile.h>"):
+            self.write("clients/steno/more.c", f"#include {name}\n")
+            self.assert_one(self.rules(), "clients/steno/more.c:1", name.strip('"'))
+
+    def test_unfinished_words(self):
+        for word in ("TO" + "DO", "FIX" + "ME", "Not Imple" + "mented", "st" + "ub"):
+            self.write("lib/nn/bad.c", f"int x;\n/* {word}: later */\n")
+            self.assert_one(self.rules(), "lib/nn/bad.c:2", word)
+        self.write("lib/nn/bad.c", "/* stu" "bborn todolist */\n")
+        self.assertEqual(self.rules(), [])
+
+    def test_what_is_built_is_not_looked_at(self):
+        self.write("build-x/lib/nn/bad.c", "/* TO" + "DO */")
+        self.assertEqual(self.rules(), [])
+
+    def test_a_document_that_says_otherwise(self):
+        self.write("docs/architecture.md", table({**check.MAY_INCLUDE, "nn": ["base", "audio"]}))
+        self.assert_one(self.rules(), "docs/architecture.md", "lib/nn")
+
+    def test_a_document_without_a_folder(self):
+        rows = {key: value for key, value in check.MAY_INCLUDE.items() if key != "audio"}
+        self.write("docs/architecture.md", table(rows))
+        self.assert_one(self.rules(), "lib/audio")
+
+    def test_a_long_file_is_a_warning_only(self):
+        self.write("lib/nn/long.c", "\n" * (check.LONG_FILE_LINES + 1))
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            check.warn_of_long_files(self.root)
+        self.assertIn("lib/nn/long.c", said.getvalue())
+        self.assertEqual(self.rules(), [])
+
+
+class Symbols(Tree):
+    def archive(self, source, text):
+        """A static library of one object, named as Meson names it."""
+        self.write(source, text)
+        path, name = os.path.join(self.root, source), os.path.join(self.root, "libmade.a")
+        subprocess.run(COMPILER + ["-w", "-c", path, "-o", path + ".o"], check=True)
+        subprocess.run(["ar", "crs", name, path + ".o"], check=True)
+        return name
+
+    def test_nothing_special(self):
+        archive = self.archive("good.c", "void *memory_allocate(long); void *f(void)"
+            "{ return memory_allocate(8); }")
+        self.assertEqual(list(check.check_symbols("nn", archive)), [])
+
+    def test_each_without_its_grant(self):
+        for call in ("malloc", "free", "pthread_create", "sf_open", "Pa_Initialize", "dnnl_x",
+                     "grpc_init", "json_loads", "printf", "exit", "getenv"):
+            with self.subTest(call=call):
+                archive = self.archive("bad.c", f"int {call}(int); int f(void) {{ return {call}(1); }}")
+                self.assert_one(check.check_symbols("encoder", archive), "lib/encoder/bad.c", call)
+
+    def test_a_grant_is_for_its_file_alone(self):
+        text = "int pthread_x(int); int f(void) { return pthread_x(1); }"
+        self.assertEqual(
+            list(check.check_symbols("recognizer", self.archive("engine.c", text))), [])
+        os.remove(os.path.join(self.root, "libmade.a"))
+        self.assert_one(
+            check.check_symbols("recognizer", self.archive("turn.c", text)), "turn.c")
+
+    def test_an_archive_without_objects(self):
+        name = os.path.join(self.root, "libempty.a")
+        subprocess.run(["ar", "crs", name], check=True)
+        self.assert_one(check.check_symbols("nn", name), "no object")
+
+
+class Headers(Tree):
+    def test_one_that_needs_another(self):
+        self.assertEqual(list(check.check_headers(self.root, "c", COMPILER)), [])
+        self.write("lib/include/steno/bad.h", "uint8_t x(void);\n")
+        self.assert_one(check.check_headers(self.root, "c", COMPILER), "steno/bad.h")
+
+    def test_no_headers(self):
+        os.remove(os.path.join(self.root, "lib/include/steno/status.h"))
+        self.assert_one(check.check_headers(self.root, "c", COMPILER), "no headers")
+
+
+if __name__ == "__main__":
+    unittest.main()
