@@ -81,11 +81,16 @@ static steno_status flush(steno_formatter *formatter)
     return writer_flush(&formatter->out);
 }
 
+/* Whether more may be written; begins the file if this is the first of it. */
 static steno_status begin_once(steno_formatter *formatter)
 {
     steno_status status = flush(formatter);
-    if (status != STENO_OK || formatter->begun)
+    if (status != STENO_OK)
         return status;
+    if (formatter->finished)
+        return STENO_ERROR_STATE;
+    if (formatter->begun)
+        return STENO_OK;
     formatter->begun = true;
     if (formatter->family->begin)
         formatter->family->begin(formatter);
@@ -97,8 +102,6 @@ steno_status steno_formatter_add(
 {
     if (!formatter || !result || channel > STENO_CHANNELS_MAX)
         return STENO_ERROR_ARGUMENT;
-    if (formatter->finished)
-        return STENO_ERROR_STATE;
     steno_status status = begin_once(formatter);
     if (status != STENO_OK)
         return status;
@@ -111,12 +114,10 @@ steno_status steno_formatter_finish(steno_formatter *formatter, uint64_t duratio
 {
     if (!formatter)
         return STENO_ERROR_ARGUMENT;
-    if (formatter->finished)
-        return STENO_ERROR_STATE;
-    formatter->finished = true;
     steno_status status = begin_once(formatter);
     if (status != STENO_OK)
         return status;
+    formatter->finished = true;
     if (formatter->family->finish)
         formatter->family->finish(formatter, duration_ms);
     return flush(formatter);
