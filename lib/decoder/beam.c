@@ -17,8 +17,8 @@
  * encoding a shared token was best heard at.  Two sets of arrays take turns.
  *
  * A token's time is the encoding where it was most probable within the emission that dominates
- * the prefix's probability; when a later emission takes over (an extension outweighs a
- * repetition) the times of the parent then hold for the tokens before it.  So the times of one
+ * the prefix's probability; when a later emission takes over (an extension outweighs all earlier
+ * ones) the times of the parent then hold for the tokens before it.  So the times of one
  * hypothesis strictly rise.
  */
 #include "decoder/beam.h"
@@ -41,8 +41,7 @@ static const double CERTAIN_BLANK = 0.999;
 /* What becomes of a prefix that stays. */
 typedef struct stay {
     double blank, nonblank;
-    int grown_from; /* parent whose extension outweighs the repetition of the last token, or
-                       NOBODY */
+    int grown_from; /* parent whose extension outweighs all that was in the beam, or NOBODY */
 } stay;
 
 /* A new prefix: hypothesis `parent` and one more token. */
@@ -233,7 +232,7 @@ static void propose_stay(beam *b, size_t index)
         if (!is_child(&b->now[i], h))
             continue;
         double growth = grown(&b->now[i], h->last, (double)b->ctc[h->last]);
-        if (growth > st->nonblank)
+        if (growth > log_add(st->blank, st->nonblank))
             st->grown_from = (int)i;
         st->nonblank = log_add(st->nonblank, growth);
         break; /* prefixes are unique, so the parent is */

@@ -1,0 +1,108 @@
+#include "fixture.h"
+
+#include <check.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+tiny_model_config fixture_model(void)
+{
+    tiny_model_config model = tiny_model_default();
+    model.blocks = 1;
+    model.dimension = FIXTURE_DIMENSION;
+    model.heads = 2;
+    model.tokens = FIXTURE_TOKENS;
+    model.look_ahead = 2;
+    model.attention_window = 7;
+    model.location_filters = 3;
+    model.location_width = 5;
+    return model;
+}
+
+decoder_config fixture_config(const tiny_model_config *model)
+{
+    return (decoder_config){
+        .dimension = model->dimension,
+        .tokens = model->tokens,
+        .embedding = model->decoder_embedding,
+        .lstm = model->decoder_lstm,
+        .attention = model->decoder_attention,
+        .location_filters = model->location_filters,
+        .location_width = model->location_width,
+        .look_ahead = model->look_ahead,
+        .window = model->attention_window,
+    };
+}
+
+void fixture_identity_ctc(const nn_weights *weights, const decoder_config *config)
+{
+    const nn_tensor *weight = NULL, *bias = NULL;
+    size_t n = config->tokens;
+    ck_assert_uint_eq(n, config->dimension);
+    ck_assert_int_eq(
+        nn_weights_find(weights, "ctc.weight", 2, (size_t[]){n, n}, &weight, NULL), STENO_OK);
+    ck_assert_int_eq(nn_weights_find(weights, "ctc.bias", 1, (size_t[]){n}, &bias, NULL), STENO_OK);
+    /* The views are of the test's own bytes, of any alignment. */
+    char *values = (char *)(uintptr_t)weight->data;
+    for (size_t i = 0; i < n * n; i++)
+        memcpy(values + i * sizeof(float), &(float){i % (n + 1) == 0}, sizeof(float));
+    memset((void *)(uintptr_t)bias->data, 0, n * sizeof(float));
+}
+
+void fixture_open(fixture *f)
+{
+    tiny_model_config model = fixture_model();
+    size_t size;
+    steno_error error = {0};
+    *f = (fixture){.config = fixture_config(&model)};
+    f->bytes = tiny_model_write(&model, &size);
+    ck_assert_msg(
+        nn_weights_open(f->bytes, size, &f->weights, &error) == STENO_OK, "%s", error.message);
+    fixture_identity_ctc(f->weights, &f->config);
+    ck_assert_msg(decoder_create(&f->config, f->weights, nn_ops_reference(), NN_PRECISION_F32,
+                      FIXTURE_MAX_ROWS, &f->decoder, &error) == STENO_OK,
+        "%s", error.message);
+    ck_assert_int_eq(nn_scratch_create(decoder_scratch(f->decoder), &f->scratch, &error), STENO_OK);
+}
+
+void fixture_close(fixture *f)
+{
+    ck_assert_uint_eq(nn_scratch_mark(f->scratch), 0);
+    nn_scratch_destroy(f->scratch);
+    decoder_destroy(f->decoder);
+    nn_weights_close(f->weights);
+    free(f->bytes);
+}
+
+search_options fixture_options(void)
+{
+    return (search_options){
+        .beam = 6,
+        .token_threshold = 0.001f,
+        .attention_weight = 0.3f,
+        .ctc_weight = 0.7f,
+        .token_bonus = 0.4f,
+        .segment_blanks = 4,
+        .segment_max = 60,
+    };
+}
+
+float *fixture_encodings(const char *script, uint64_t seed)
+{
+    size_t count = strlen(script);
+    float *encodings = calloc(count * FIXTURE_DIMENSION + 1, sizeof *encodings);
+    tiny_model_noise(seed, 0.8f, count * FIXTURE_DIMENSION, encodings);
+    for (size_t t = 0; t < count; t++) {
+        float *row = encodings + t * FIXTURE_DIMENSION;
+        char c = script[t];
+        if (c == '.')
+            row[0] += 6;
+        else if (c == ',')
+            row[0] += 12;
+        else if (islower((unsigned char)c))
+            row[c - 'a' + 1] += 7;
+        else
+            row[c - 'A' + 1] += 4;
+    }
+    return encodings;
+}
