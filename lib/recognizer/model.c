@@ -197,7 +197,7 @@ static steno_status read_vocabulary(steno_model *model, steno_error *error)
     if (!tokens)
         return error_set(error, STENO_ERROR_FORMAT, "the metadata has no \"tokens\"");
     steno_status status =
-        vocabulary_create(tokens, model->config.decoder.tokens - 1, &model->vocabulary, error);
+        vocabulary_create(tokens, model->config.decoder.tokens, &model->vocabulary, error);
     if (status != STENO_OK)
         return status;
     for (size_t i = 1; i < model->config.decoder.tokens; i++) {

@@ -1,0 +1,84 @@
+#include "fixture.h"
+
+#include <check.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static void remove_folder(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    if (system(command) != 0)
+        fprintf(stderr, "%s is left over\n", folder);
+}
+
+const char *fixture_path(const char *name)
+{
+    static char path[PATH_MAX];
+    if (!*folder) {
+        strcpy(folder, "/tmp/steno-test-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        atexit(remove_folder);
+    }
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+const char *fixture_file(const char *name, const void *bytes, size_t size)
+{
+    const char *path = fixture_path(name);
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+    return path;
+}
+
+void *fixture_bytes(const char *search, size_t *out_size)
+{
+    const char *metadata[] = {"search", search ? search : FIXTURE_SEARCH, "name", "Tiny",
+        "language", "en", "licence", "CC0-1.0", NULL};
+    tiny_model_config config = tiny_model_default();
+    config.metadata = metadata;
+    return tiny_model_write(&config, out_size);
+}
+
+steno_model *fixture_model(void)
+{
+    size_t size;
+    void *bytes = fixture_bytes(NULL, &size);
+    const char *path = fixture_file("tiny.safetensors", bytes, size);
+    free(bytes);
+    steno_model *model;
+    steno_error error;
+    const steno_model_options options = {.operators = STENO_OPERATORS_REFERENCE};
+    ck_assert_msg(
+        steno_model_open(path, &options, &model, &error) == STENO_OK, "%s", error.message);
+    return model;
+}
+
+steno_engine *fixture_engine(unsigned threads)
+{
+    steno_engine *engine;
+    const steno_engine_options options = {.threads = threads};
+    ck_assert_int_eq(steno_engine_create(&options, &engine, NULL), STENO_OK);
+    return engine;
+}
+
+float *fixture_audio(size_t samples)
+{
+    enum { BURST = 3200 };
+    float *audio = calloc(samples, sizeof *audio);
+    ck_assert_ptr_nonnull(audio);
+    for (size_t at = 0, burst = 0; at < samples; at += BURST, burst++) {
+        size_t count = samples - at < BURST ? samples - at : BURST;
+        if (burst % 16 < 10)
+            tiny_model_noise(burst, 0.02f * (float)(1 + burst % 7 * burst % 5), count, audio + at);
+    }
+    return audio;
+}
