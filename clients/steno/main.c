@@ -47,7 +47,7 @@ static int print_version(void)
 }
 
 /* The command named by the first words: *out_used says how many; NULL if there is none. */
-static const command_entry *find_command(int argc, char **argv, int *out_used)
+static const command_entry *find_command(int argc, const char *const *argv, int *out_used)
 {
     *out_used = 0;
     if (argc > 0 && argv[0][0] != '-') {
@@ -63,7 +63,7 @@ static const command_entry *find_command(int argc, char **argv, int *out_used)
     return command_find("");
 }
 
-static int print_help(int argc, char **argv)
+static int print_help(int argc, const char *const *argv)
 {
     int used;
     const command_entry *command = find_command(argc, argv, &used);
@@ -98,7 +98,7 @@ static int run_command(const command_entry *command, const option_values *option
     }
 }
 
-static int run_line(int argc, char **argv)
+static int run_line(int argc, const char *const *argv)
 {
     if (argc > 0 && strcmp(argv[0], "help") == 0)
         return print_help(argc - 1, argv + 1);
@@ -127,7 +127,7 @@ int main(int argc, char **argv)
     hold_standard_descriptors();
     /* A reader that has gone is noticed by the failing write, which leaves time to clean up. */
     signal(SIGPIPE, SIG_IGN);
-    int status = run_line(argc > 0 ? argc - 1 : 0, argv + 1);
+    int status = run_line(argc > 0 ? argc - 1 : 0, (const char *const *)argv + 1);
     if (status > EXIT_STATUS_SIGNAL) {
         /* Ended by a signal: so that a shell's loop ends too. */
         signal(status - EXIT_STATUS_SIGNAL, SIG_DFL);

@@ -261,7 +261,7 @@ static const option_entry *find_letter(const command_entry *command, char letter
 /* Where parsing stands: argv[next] is the next word to look at. */
 typedef struct cursor {
     int argc, next;
-    char **argv;
+    const char *const *argv;
 } cursor;
 
 /* The value of an option that needs one: what is joined to it, or the next word. */
@@ -320,7 +320,7 @@ static steno_status parse_letters(const command_entry *command, cursor *words, c
     return STENO_OK;
 }
 
-steno_status options_parse(const command_entry *command, int argc, char **argv,
+steno_status options_parse(const command_entry *command, int argc, const char *const *argv,
     option_values *out_options, steno_error *error)
 {
     option_values *options = out_options;

@@ -118,7 +118,7 @@ const command_entry *command_find(const char *name);
 
 /* Parses argv[0 .. argc) (what follows the command).  STENO_ERROR_ARGUMENT with a message for the
  * person who typed it, or STENO_ERROR_MEMORY; *out_options is to be finished in either case. */
-steno_status options_parse(const command_entry *command, int argc, char **argv,
+steno_status options_parse(const command_entry *command, int argc, const char *const *argv,
     option_values *out_options, steno_error *error);
 void options_finish(option_values *options);
 

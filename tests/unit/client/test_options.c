@@ -1,0 +1,189 @@
+/* The command line's table and parser. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_status.h"
+#include "options.h"
+
+static option_values values;
+static steno_error error;
+
+/* Parses the words (ended by NULL) as the command's; what was parsed before is let go. */
+static steno_status parse(const char *name, const char *const *words)
+{
+    int count = 0;
+    while (words[count] != NULL)
+        count++;
+    options_finish(&values);
+    return options_parse(command_find(name), count, words, &values, &error);
+}
+
+#define PARSE(name, ...) parse(name, (const char *const[]){__VA_ARGS__, NULL})
+
+static void finish(void)
+{
+    options_finish(&values);
+}
+
+START_TEST(nothing_given)
+{
+    ck_assert_int_eq(parse("transcribe", (const char *const[]){NULL}), STENO_OK);
+    ck_assert_uint_eq(values.operand_count, 0);
+    ck_assert_uint_eq(values.encoding, OPTIONS_UNSET);
+    ck_assert_uint_eq(values.format, 0);
+    ck_assert_uint_eq(values.jobs, 0);
+    ck_assert(!values.raw && !values.interim && !values.quiet);
+    ck_assert_ptr_null(values.model);
+}
+END_TEST
+
+START_TEST(all_ways_to_give_a_value)
+{
+    ck_assert_int_eq(
+        PARSE("transcribe", "--format", "json", "--jobs=3", "-mM", "-o", "O", "-qi"), STENO_OK);
+    ck_assert_uint_eq(values.format, 1);
+    ck_assert_uint_eq(values.jobs, 3);
+    ck_assert_str_eq(values.model, "M");
+    ck_assert_str_eq(values.output, "O");
+    ck_assert(values.quiet && values.interim);
+}
+END_TEST
+
+START_TEST(operands_anywhere)
+{
+    ck_assert_int_eq(PARSE("transcribe", "a", "--raw", "-", "--", "--rate", "-x"), STENO_OK);
+    ck_assert_uint_eq(values.operand_count, 4);
+    ck_assert_str_eq(values.operands[0], "a");
+    ck_assert_str_eq(values.operands[1], "-");
+    ck_assert_str_eq(values.operands[2], "--rate");
+    ck_assert_str_eq(values.operands[3], "-x");
+    ck_assert(values.raw);
+}
+END_TEST
+
+START_TEST(last_one_counts)
+{
+    ck_assert_int_eq(PARSE("transcribe", "--format", "json", "--format", "srt"), STENO_OK);
+    ck_assert_uint_eq(values.format, 2);
+}
+END_TEST
+
+START_TEST(choice_of_numbers)
+{
+    ck_assert_int_eq(PARSE("transcribe", "--chunk", "1280"), STENO_OK);
+    ck_assert_uint_eq(values.chunk_ms, 1280);
+    ck_assert_int_eq(PARSE("transcribe", "--chunk", "0640"), STENO_ERROR_ARGUMENT);
+    ck_assert_int_eq(PARSE("transcribe", "--chunk", "320 640"), STENO_ERROR_ARGUMENT);
+    ck_assert_int_eq(PARSE("transcribe", "--chunk", ""), STENO_ERROR_ARGUMENT);
+}
+END_TEST
+
+typedef struct refusal {
+    const char *words[3];
+    const char *message;
+} refusal;
+
+static const refusal refusals[] = {
+    {{"--rate", "12x"}, "--rate: '12x' is not a whole number from 8000 to 192000"},
+    {{"--rate", "7999"}, "--rate: '7999' is not a whole number from 8000 to 192000"},
+    {{"--rate", "192001"}, "--rate: '192001' is not a whole number from 8000 to 192000"},
+    {{"--rate", "4294967296000000000000"},
+        "--rate: '4294967296000000000000' is not a whole number from 8000 to 192000"},
+    {{"--beam", "-1"}, "--beam: '-1' is not a whole number from 1 to 32"},
+    {{"--beam", "+1"}, "--beam: '+1' is not a whole number from 1 to 32"},
+    {{"--beam", " 1"}, "--beam: ' 1' is not a whole number from 1 to 32"},
+    {{"--beam="}, "--beam: '' is not a whole number from 1 to 32"},
+    {{"--beam"}, "--beam needs a value"},
+    {{"-o"}, "--output needs a value"},
+    {{"--output="}, "--output: an empty name"},
+    {{"--raw=yes"}, "--raw takes no value"},
+    {{"--format", "xml"}, "--format: 'xml' is not one of text, json, srt, vtt, ctm, tsv"},
+    {{"--format", "tex"}, "--format: 'tex' is not one of text, json, srt, vtt, ctm, tsv"},
+    {{"--formats", "text"}, "unknown option '--formats'"},
+    {{"--forma=text"}, "unknown option '--forma'"},
+    {{"-qz"}, "unknown option '-z'"},
+    {{"--details", "x"}, "unknown option '--details'"},
+};
+
+START_TEST(refused)
+{
+    const refusal *expected = &refusals[_i];
+    const char *const words[] = {expected->words[0], expected->words[1], NULL};
+    ck_assert_int_eq(parse("transcribe", words), STENO_ERROR_ARGUMENT);
+    ck_assert_int_eq(error.status, STENO_ERROR_ARGUMENT);
+    ck_assert_str_eq(error.message, expected->message);
+}
+END_TEST
+
+START_TEST(numbers)
+{
+    uint32_t number = 7;
+    ck_assert(options_parse_number("8", 8, 9, &number));
+    ck_assert_uint_eq(number, 8);
+    ck_assert(options_parse_number("4294967295", 0, UINT32_MAX, &number));
+    ck_assert_uint_eq(number, UINT32_MAX);
+    ck_assert(!options_parse_number("4294967296", 0, UINT32_MAX, &number));
+    ck_assert(!options_parse_number("", 0, 9, &number));
+    ck_assert(!options_parse_number("1 ", 0, 9, &number));
+    ck_assert_uint_eq(number, UINT32_MAX);
+}
+END_TEST
+
+START_TEST(commands)
+{
+    ck_assert_uint_eq(command_find("transcribe")->bit, COMMAND_TRANSCRIBE);
+    ck_assert_uint_eq(command_find("model info")->bit, COMMAND_MODEL_INFO);
+    ck_assert_uint_eq(command_find("")->bit, COMMAND_NONE);
+    ck_assert_ptr_null(command_find("trans"));
+}
+END_TEST
+
+/* A second option of the same name or letter would never be found. */
+START_TEST(table_is_unambiguous)
+{
+    size_t count;
+    const option_entry *table = options_table(&count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++) {
+            ck_assert_str_ne(table[i].name, table[j].name);
+            ck_assert(table[i].letter == 0 || table[i].letter != table[j].letter);
+        }
+}
+END_TEST
+
+START_TEST(exit_statuses)
+{
+    ck_assert_int_eq(exit_status_of_input(STENO_OK), 0);
+    ck_assert_int_eq(exit_status_of_input(STENO_ERROR_FORMAT), EXIT_STATUS_AUDIO);
+    ck_assert_int_eq(exit_status_of_input(STENO_ERROR_NOT_FOUND), EXIT_STATUS_INPUT);
+    ck_assert_int_eq(exit_status_of_input(STENO_ERROR_PERMISSION), EXIT_STATUS_INPUT);
+    ck_assert_int_eq(exit_status_worse(EXIT_STATUS_INPUT, EXIT_STATUS_FINE), EXIT_STATUS_INPUT);
+    ck_assert_int_eq(exit_status_worse(EXIT_STATUS_INPUT, EXIT_STATUS_AUDIO), EXIT_STATUS_AUDIO);
+    ck_assert_int_eq(exit_status_worse(EXIT_STATUS_AUDIO, EXIT_STATUS_INPUT), EXIT_STATUS_AUDIO);
+    ck_assert_int_eq(exit_status_worse(EXIT_STATUS_OUTPUT, EXIT_STATUS_AUDIO), EXIT_STATUS_OUTPUT);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("client options");
+    TCase *cases = tcase_create("options");
+    tcase_add_checked_fixture(cases, NULL, finish);
+    tcase_add_test(cases, nothing_given);
+    tcase_add_test(cases, all_ways_to_give_a_value);
+    tcase_add_test(cases, operands_anywhere);
+    tcase_add_test(cases, last_one_counts);
+    tcase_add_test(cases, choice_of_numbers);
+    tcase_add_loop_test(cases, refused, 0, sizeof refusals / sizeof refusals[0]);
+    tcase_add_test(cases, numbers);
+    tcase_add_test(cases, commands);
+    tcase_add_test(cases, table_is_unambiguous);
+    tcase_add_test(cases, exit_statuses);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
