@@ -26,7 +26,10 @@ typedef struct nn_linear nn_linear;
 typedef struct nn_ops {
     const char *name;
 
-    /* Whether this machine computes linear layers in that precision natively. */
+    /* Whether this machine computes linear layers in that precision natively; nn_ops_onednn
+     * refuses to create layers in others (STENO_ERROR_UNSUPPORTED), nn_ops_reference emulates them.
+     * Native need not be fast: with AVX512_BF16 but no AMX, bf16 ran at half the speed of f32
+     * where we measured it (tests/bench), and int8 at three times. */
     bool (*supports)(nn_precision precision);
 
     /* weight [out_size, in_size] (rank 2, any type), bias [out_size] f32 or NULL.  All that can
@@ -89,6 +92,8 @@ typedef struct nn_ops {
 } nn_ops;
 
 const nn_ops *nn_ops_reference(void);
+
+/* NULL in a build without oneDNN (-Donednn=disabled, or the library not found). */
 const nn_ops *nn_ops_onednn(void);
 
 #endif

@@ -15,9 +15,12 @@
  * and activates.  The product of int8 is written to `out` itself as 32-bit integers, and that pass
  * turns them into floats in place.
  *
- * Every row is computed alone: no row's result depends on its neighbours.  The blocked kernels of
- * oneDNN sum along k in the same order for any number of rows, so that batched equals alone to
- * the last bit (int8 for any kernel, as its sums are exact); tests/compare checks it.
+ * Every row is computed alone: no row's result depends on its neighbours' values.  The blocked
+ * kernels that oneDNN has for AVX-512 sum along k in the same order for any number of rows, so
+ * there batched equals alone to the last bit (tests/compare checks it); int8 sums are exact
+ * everywhere.  On older processors oneDNN 2.6 uses a general kernel whose order depends on the
+ * number of rows, and f32 results may differ in the last bits.  Padding all calls to one fixed
+ * count would cure that, at the price of running one row four times slower there.
  *
  * Threads: a layer is immutable and used by many threads at once, so each call brings its own
  * stream, memory objects and scratchpad.  oneDNN allocates those few small objects, and more

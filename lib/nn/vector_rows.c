@@ -9,16 +9,23 @@ void vector_layer_norm(
     const float *in, size_t rows, size_t d, const float *gain, const float *bias, float *out)
 {
     for (size_t row = 0; row < rows; row++, in += d, out += d) {
-        float sum = 0.0f, squares = 0.0f;
+        float sum = 0.0f, rest = 0.0f, squares = 0.0f;
 #pragma omp simd reduction(+ : sum)
         for (size_t i = 0; i < d; i++)
             sum += in[i];
         float mean = sum / (float)d;
-        /* Two passes: the sum of squares less the squared mean would cancel. */
-#pragma omp simd reduction(+ : squares)
-        for (size_t i = 0; i < d; i++)
-            squares += (in[i] - mean) * (in[i] - mean);
-        float inverse = 1.0f / sqrtf(squares / (float)d + 1e-5f);
+        /* Two passes: the sum of squares less the squared mean would cancel.  The second also
+         * finds what the rounded first sum missed of the mean. */
+#pragma omp simd reduction(+ : rest, squares)
+        for (size_t i = 0; i < d; i++) {
+            float difference = in[i] - mean;
+            rest += difference;
+            squares += difference * difference;
+        }
+        float correction = rest / (float)d;
+        mean += correction;
+        float variance = squares / (float)d - correction * correction;
+        float inverse = 1.0f / sqrtf((variance > 0.0f ? variance : 0.0f) + 1e-5f);
 #pragma omp simd
         for (size_t i = 0; i < d; i++)
             out[i] = (in[i] - mean) * inverse * gain[i] + bias[i];

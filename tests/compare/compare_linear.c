@@ -91,6 +91,16 @@ START_TEST(odd_shapes)
 }
 END_TEST
 
+/* Where rows have the same bits however many are computed: see nn/ops_onednn.c. */
+static bool same_bits(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512bw");
+#else
+    return false;
+#endif
+}
+
 /* Every row count up to 150, and one through the largest product: each row must have the bits it
  * has alone, whichever products the count is made of. */
 static void compare_batched(nn_precision precision, size_t in_size, size_t out_size)
@@ -110,7 +120,10 @@ static void compare_batched(nn_precision precision, size_t in_size, size_t out_s
         char what[80];
         snprintf(what, sizeof what, "%s %zu -> %zu, %zu rows", precision_names[precision], in_size,
             out_size, rows);
-        compare_equal(what, batched, alone, rows * out_size);
+        if (same_bits())
+            compare_equal(what, batched, alone, rows * out_size);
+        else
+            compare_close(what, batched, alone, rows * out_size, tolerances[NN_PRECISION_F32]);
         memory_free(batched);
     }
     memory_free(alone);
