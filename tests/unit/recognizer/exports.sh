@@ -18,4 +18,4 @@ if [ -n "$missing" ]; then
     echo "declared but not there:" $missing
     exit 1
 fi
-[ "$(printf '%s\n' "$declared" | wc -l)" -ge 40 ]
+[ "$(printf '%s\n' "$declared" | wc -l)" -ge 30 ]

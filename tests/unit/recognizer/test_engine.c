@@ -96,7 +96,7 @@ END_TEST
 START_TEST(test_destroying_in_the_middle)
 {
     steno_engine *engine = fixture_engine(3);
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 20; round++) {
         steno_stream *streams[8];
         for (size_t i = 0; i < 8; i++) {
             size_t taken;
@@ -341,7 +341,7 @@ int main(void)
     Suite *suite = suite_create("engine");
     TCase *tests = tcase_create("engine");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, 400);
     tcase_add_test(tests, test_create);
     tcase_add_test(tests, test_each_allocation_failing);
     tcase_add_test(tests, test_destroying_in_the_middle);

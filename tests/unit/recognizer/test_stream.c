@@ -544,7 +544,7 @@ int main(void)
     Suite *suite = suite_create("stream");
     TCase *tests = tcase_create("stream");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, 400);
     tcase_add_test(tests, test_options_out_of_range);
     tcase_add_test(tests, test_options_at_their_bounds);
     tcase_add_test(tests, test_a_chunk_the_model_lacks);
