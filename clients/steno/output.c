@@ -93,13 +93,14 @@ steno_status output_open(const char *path, output **out_output, steno_error *err
     self->fd = -1;
     struct stat existing;
     bool exists = stat(path, &existing) == 0;
-    self->path = exists ? realpath(path, NULL) : strdup(path);
+    bool regular = exists && S_ISREG(existing.st_mode);
+    self->path = regular ? realpath(path, NULL) : strdup(path);
     int code = 0;
     if (self->path == NULL) {
         code = errno;
     } else if (exists && S_ISDIR(existing.st_mode)) {
         code = EISDIR;
-    } else if (exists && !S_ISREG(existing.st_mode)) {
+    } else if (exists && !regular) {
         self->fd = open(path, O_WRONLY | O_CLOEXEC);
         code = self->fd < 0 ? errno : 0;
     } else if (exists && access(path, W_OK) != 0) {
