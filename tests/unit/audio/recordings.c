@@ -162,7 +162,8 @@ static int64_t reader_read(void *context, void *bytes, size_t size)
         errno = EIO;
         return -1;
     }
-    memcpy(bytes, reader->recording.bytes + reader->position, size);
+    if (size > 0)
+        memcpy(bytes, reader->recording.bytes + reader->position, size);
     reader->position += size;
     return (int64_t)size;
 }
