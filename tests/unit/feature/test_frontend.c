@@ -284,6 +284,37 @@ START_TEST(full_scale_sine_peaks_in_its_bin)
 }
 END_TEST
 
+/* Other shapes than the standard one: an FFT of other factors, hop equal to the window, odd sizes.
+ */
+START_TEST(other_shapes_work)
+{
+    frontend_config configs[] = {standard, standard, standard};
+    configs[0].window_samples = 201, configs[0].hop_samples = 80, configs[0].fft_size = 240;
+    configs[1].window_samples = 160, configs[1].fft_size = 160, configs[1].mel_bins = 23;
+    configs[2].window_samples = 33, configs[2].hop_samples = 1, configs[2].fft_size = 50;
+    static float whole[(LONG + 1) * BINS], cut[(LONG + 1) * BINS];
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        frontend *self;
+        size_t bins = configs[i].mel_bins;
+        ck_assert_int_eq(frontend_create(&configs[i], zeros, ones, &self, NULL), STENO_OK);
+        for (size_t count = 1000; count < 1000 + configs[i].hop_samples; count++) {
+            frontend_reset(self);
+            size_t frames = frontend_feed(self, noise, count, whole);
+            frames += frontend_flush(self, whole + frames * bins);
+            ck_assert_uint_eq(
+                frames, (count + configs[i].hop_samples - 1) / configs[i].hop_samples);
+            frontend_reset(self);
+            size_t again = frontend_feed(self, noise, 7, cut);
+            again += frontend_feed(self, noise + 7, count - 7, cut + again * bins);
+            again += frontend_flush(self, cut + again * bins);
+            ck_assert_uint_eq(again, frames);
+            ck_assert_mem_eq(cut, whole, frames * bins * sizeof(float));
+        }
+        frontend_destroy(self);
+    }
+}
+END_TEST
+
 START_TEST(no_allocation_while_running)
 {
     static float out[FRAMES * BINS];
@@ -389,6 +420,7 @@ int main(void)
     tcase_add_test(tests, silence_gives_the_floor);
     tcase_add_test(tests, constant_stays_at_the_bottom);
     tcase_add_test(tests, full_scale_sine_peaks_in_its_bin);
+    tcase_add_test(tests, other_shapes_work);
     tcase_add_test(tests, no_allocation_while_running);
     tcase_add_test(tests, each_allocation_may_fail);
     tcase_add_test(tests, impossible_configs_are_refused);
