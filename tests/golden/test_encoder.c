@@ -239,6 +239,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, subsampled, 0, all);
     tcase_add_loop_test(tests, each_block, 0, all);
     tcase_add_loop_test(tests, encodings, 0, all);
+    tcase_set_timeout(tests, 300); /* valgrind on a slow machine */
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
