@@ -34,11 +34,22 @@ typedef struct decoder_config {
 typedef struct decoder decoder;
 typedef struct search search;
 
+/* max_rows: the most encodings of one decoder_advance, over all its items.  weights are borrowed
+ * until decoder_destroy.  Tensors (V + 1 = tokens, d = dimension, e, h, a = sizes of embedding,
+ * LSTM and attention):
+ *     ctc.weight [V+1, d], ctc.bias [V+1]
+ *     decoder.embedding.weight [V+1, e]
+ *     decoder.lstm.weight [4h, e+d], .recurrent [4h, h], .bias [4h]      gates i, f, g, o
+ *     decoder.attention.query.weight [a, h], .key.weight [a, d], .bias [a],
+ *         .location.weight [a, filters], .filters.weight [filters, width], .energy.weight [a]
+ *     decoder.output.weight [V+1, h+d], decoder.output.bias [V+1]
+ * STENO_ERROR_FORMAT names a size that is out of range or a tensor that does not fit. */
 steno_status decoder_create(const decoder_config *config, const nn_weights *weights,
     const nn_ops *ops, nn_precision precision, size_t max_rows, decoder **out_decoder,
     steno_error *error);
 void decoder_destroy(decoder *decoder);
 const decoder_config *decoder_get_config(const decoder *decoder);
+/* Scratch bytes one decoder_advance takes at most. */
 size_t decoder_scratch(const decoder *decoder);
 
 /* How a search weighs and prunes.  Defaults come from the model file's metadata. */
@@ -57,8 +68,8 @@ enum { SEARCH_MAX_BEAM = 32 };
 /* One token of a hypothesis. */
 typedef struct search_token {
     uint32_t token;    /* 1..V */
-    float probability; /* CTC posterior at its trigger, 0..1 */
-    uint64_t encoding; /* index of the encoding that triggered it, from the stream's start */
+    float probability; /* CTC posterior where it is highest while the token lasts, 0..1 */
+    uint64_t encoding; /* index of that encoding, from the stream's start */
 } search_token;
 
 typedef struct search_hypothesis {
@@ -68,17 +79,23 @@ typedef struct search_hypothesis {
     float posterior; /* share among the surviving hypotheses, 0..1 */
 } search_hypothesis;
 
-/* A finished segment: hypotheses best first, valid during the call.  Never empty of tokens: a
- * segment in which the best hypothesis has none is not reported. */
+/* A finished segment: hypotheses best first, each text once, valid during the call.  A segment in
+ * which the best hypothesis has no tokens is not reported; an alternative may have none.  The
+ * tokens' encodings rise strictly and are below end_encoding, the first encoding of the next
+ * segment.  Called from decoder_advance; must not touch the search.  segment may be NULL. */
 typedef struct search_sink {
     void (*segment)(
         void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_encoding);
     void *context;
 } search_sink;
 
+/* The decoder must outlive the search.  STENO_ERROR_ARGUMENT for options out of range: beam
+ * 1..SEARCH_MAX_BEAM, token_threshold 0..1 (not 1), weights finite, not negative and not both 0,
+ * segment_max 1..1000, segment_blanks 1..segment_max. */
 steno_status search_create(const decoder *decoder, const search_options *options, search_sink sink,
     search **out_search, steno_error *error);
 void search_destroy(search *search);
+/* As new: encodings count from 0 again. */
 void search_reset(search *search);
 
 typedef struct decoder_item {
@@ -86,7 +103,7 @@ typedef struct decoder_item {
     const float *encodings; /* [count, dimension] */
     size_t count;
     bool finish; /* after these encodings the stream (or an explicit flush) ends: the look-ahead is
-                    waived and the running segment is reported */
+                    waived and the running segment is reported; more may follow it */
 } decoder_item;
 
 /* Advances all items as one batch.  Of each item's encodings all are taken; decoding trails them
@@ -94,7 +111,9 @@ typedef struct decoder_item {
 void decoder_advance(
     const decoder *decoder, nn_scratch *scratch, decoder_item *items, size_t count);
 
-/* The running segment: writes up to `max` hypotheses, best first; returns how many.  Token
+/* The running segment: writes up to `max` hypotheses, best first; returns how many (there is
+ * always one, without tokens while nothing was said).  Posteriors are shares among all that
+ * survive, also those not written.  Token
  * pointers stay valid until the next decoder_advance or reset of this search. */
 size_t search_hypotheses(search *search, size_t max, search_hypothesis *out_hypotheses);
 /* Tokens at the start of the best hypothesis that all surviving hypotheses share. */

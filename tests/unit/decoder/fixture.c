@@ -49,7 +49,7 @@ void fixture_identity_ctc(const nn_weights *weights, const decoder_config *confi
     memset((void *)(uintptr_t)bias->data, 0, n * sizeof(float));
 }
 
-void fixture_open(fixture *f)
+void fixture_open_with(fixture *f, const nn_ops *ops, nn_precision precision)
 {
     tiny_model_config model = fixture_model();
     size_t size;
@@ -59,10 +59,15 @@ void fixture_open(fixture *f)
     ck_assert_msg(
         nn_weights_open(f->bytes, size, &f->weights, &error) == STENO_OK, "%s", error.message);
     fixture_identity_ctc(f->weights, &f->config);
-    ck_assert_msg(decoder_create(&f->config, f->weights, nn_ops_reference(), NN_PRECISION_F32,
-                      FIXTURE_MAX_ROWS, &f->decoder, &error) == STENO_OK,
+    ck_assert_msg(decoder_create(&f->config, f->weights, ops, precision, FIXTURE_MAX_ROWS,
+                      &f->decoder, &error) == STENO_OK,
         "%s", error.message);
     ck_assert_int_eq(nn_scratch_create(decoder_scratch(f->decoder), &f->scratch, &error), STENO_OK);
+}
+
+void fixture_open(fixture *f)
+{
+    fixture_open_with(f, nn_ops_reference(), NN_PRECISION_F32);
 }
 
 void fixture_close(fixture *f)

@@ -27,7 +27,9 @@ decoder_config fixture_config(const tiny_model_config *model);
  * tensors must be f32 and `bytes` writable. */
 void fixture_identity_ctc(const nn_weights *weights, const decoder_config *config);
 
-/* Opens fixture_model's decoder with the identity as its CTC head, reference operators, f32. */
+/* Opens fixture_model's decoder with the identity as its CTC head. */
+void fixture_open_with(fixture *f, const nn_ops *ops, nn_precision precision);
+/* With reference operators and f32. */
 void fixture_open(fixture *f);
 void fixture_close(fixture *f);
 

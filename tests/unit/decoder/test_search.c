@@ -372,6 +372,40 @@ START_TEST(batch_equals_alone)
 }
 END_TEST
 
+/* Every kind of operators and arithmetic hears the same clear tokens, in batches as large as the
+ * scratch is sized for. */
+START_TEST(all_precisions)
+{
+    enum { SEARCHES = 16, COUNT = FIXTURE_MAX_ROWS / SEARCHES };
+    const nn_ops *ops = _i < 3 ? nn_ops_reference() : nn_ops_onednn();
+    nn_precision precision = (nn_precision)(_i % 3);
+    if (!ops || !ops->supports(precision))
+        return;
+    fixture f;
+    fixture_open_with(&f, ops, precision);
+    search_options options = fixture_options();
+    options.beam = SEARCH_MAX_BEAM;
+    options.attention_weight = 0.1f;
+    listener *listeners = calloc(SEARCHES, sizeof *listeners);
+    search *searches[SEARCHES];
+    decoder_item items[SEARCHES];
+    float *encodings = fixture_encodings("ab.cd.ef", 5);
+    for (size_t i = 0; i < SEARCHES; i++) {
+        searches[i] = new_search(&f, &options, &listeners[i]);
+        items[i] = (decoder_item){searches[i], encodings, COUNT, true};
+    }
+    for (size_t round = 0; round < 3; round++)
+        decoder_advance(f.decoder, f.scratch, items, SEARCHES);
+    for (size_t i = 0; i < SEARCHES; i++) {
+        ck_assert_str_eq(listeners[i].text, "abcdef|abcdef|abcdef|");
+        search_destroy(searches[i]);
+    }
+    free(encodings);
+    free(listeners);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(advance_allocates_nothing)
 {
     fixture f;
@@ -403,6 +437,47 @@ START_TEST(segments_at_pauses)
     check_script(&options, "aaa...bb", "ab|", &l);
     options.attention_weight = 0;
     check_script(&options, "..a.b.....c.d......", "ab|cd|", &l);
+}
+END_TEST
+
+/* The scores in a log, in order, after the n-th "segment". */
+static size_t scores_of_segment(const listener *l, size_t segment, double *out)
+{
+    size_t seen = 0, count = 0;
+    for (const char *line = l->log; *line; line = strchr(line, '\n') + 1) {
+        if (strncmp(line, "segment", 7) == 0)
+            seen++;
+        else if (seen == segment)
+            out[count++] = strtod(line, NULL);
+    }
+    return count;
+}
+
+/* What is decoded after a pause is what a new stream would say to it, to the last bit: attention
+ * does not see past the pause. */
+START_TEST(segments_start_afresh)
+{
+    fixture f;
+    fixture_open(&f);
+    search_options options = fixture_options();
+    listener all = {.length = 0}, second = {.length = 0};
+    search *s = new_search(&f, &options, &all), *t = new_search(&f, &options, &second);
+    static const char script[] = "aB....cD.AeF";
+    float *encodings = fixture_encodings(script, 21);
+    advance(&f, s, encodings, sizeof script - 1, true);
+    advance(&f, t, encodings + 6 * FIXTURE_DIMENSION, sizeof script - 1 - 6, true);
+    ck_assert_ptr_nonnull(strstr(all.log, "segment to 6\n"));
+    ck_assert_uint_eq(all.segments, 2);
+    ck_assert_uint_eq(second.segments, 1);
+    double scores[2][SEARCH_MAX_BEAM];
+    size_t count = scores_of_segment(&all, 2, scores[0]);
+    ck_assert_uint_ge(count, 2);
+    ck_assert_uint_eq(scores_of_segment(&second, 1, scores[1]), count);
+    ck_assert_mem_eq(scores[0], scores[1], count * sizeof(double));
+    free(encodings);
+    search_destroy(s);
+    search_destroy(t);
+    fixture_close(&f);
 }
 END_TEST
 
@@ -497,6 +572,44 @@ START_TEST(cut_loses_nothing)
         search_destroy(s);
         fixture_close(&f);
     }
+}
+END_TEST
+
+/* Behind a cut the prefixes go on as if there had been none: their scores keep their distances. */
+START_TEST(cut_keeps_scores)
+{
+    static const char script[] = "a.b.cd..e.f...Gh.iJ.kA";
+    fixture f;
+    fixture_open(&f);
+    search_options options = fixture_options();
+    options.beam = 16;
+    listener whole = {.length = 0}, cut = {.length = 0};
+    search *s = new_search(&f, &options, &whole);
+    options.segment_max = 15; /* up to 'G', so that the pause is still in the window at 'h' */
+    search *t = new_search(&f, &options, &cut);
+    decode(&f, s, script, 14, false);
+    decode(&f, t, script, 14, false);
+    ck_assert_str_eq(whole.text, "");
+    ck_assert_str_eq(cut.text, "abcdef|");
+    search_hypothesis all[SEARCH_MAX_BEAM], rest[SEARCH_MAX_BEAM];
+    size_t all_count = search_hypotheses(s, SEARCH_MAX_BEAM, all);
+    size_t rest_count = search_hypotheses(t, SEARCH_MAX_BEAM, rest), met = 0;
+    for (size_t i = 0; i < rest_count; i++)
+        for (size_t k = 0; k < all_count; k++) {
+            bool same = all[k].token_count == 6 + rest[i].token_count;
+            for (size_t n = 0; same && n < all[k].token_count; n++)
+                same = all[k].tokens[n].token == (n < 6 ? n + 1 : rest[i].tokens[n - 6].token);
+            if (!same)
+                continue;
+            met++;
+            /* The same sums but for where they begin; scores are given as floats. */
+            ck_assert_float_eq_tol(
+                rest[i].score - rest[0].score, all[k].score - all[0].score, 1e-5f);
+        }
+    ck_assert_uint_ge(met, 4);
+    search_destroy(s);
+    search_destroy(t);
+    fixture_close(&f);
 }
 END_TEST
 
@@ -607,11 +720,14 @@ int main(void)
     tcase_add_test(tcase, any_cutting_equals_one_call);
     tcase_add_test(tcase, reset_equals_new);
     tcase_add_test(tcase, batch_equals_alone);
+    tcase_add_loop_test(tcase, all_precisions, 0, 6);
     tcase_add_test(tcase, advance_allocates_nothing);
     tcase_add_test(tcase, segments_at_pauses);
+    tcase_add_test(tcase, segments_start_afresh);
     tcase_add_test(tcase, nothing_said);
     tcase_add_test(tcase, finish_waives_look_ahead);
     tcase_add_loop_test(tcase, cut_loses_nothing, 0, 2);
+    tcase_add_test(tcase, cut_keeps_scores);
     tcase_add_test(tcase, cut_without_blanks);
     tcase_add_test(tcase, cut_takes_the_best_pause);
     tcase_add_test(tcase, running_segment);
