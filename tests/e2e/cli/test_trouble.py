@@ -145,9 +145,10 @@ class Signals(client.ClientTest):
             **more,
         )
 
-    def wait_for(self, condition):
+    def wait_for(self, process, condition):
         deadline = time.monotonic() + 60
         while not condition():
+            self.assertIsNone(process.poll(), "steno has ended already")
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
 
@@ -163,8 +164,9 @@ class Signals(client.ClientTest):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             process = self.start("transcribe", "-d", place, "-j2", WAV, long)
             self.wait_for(
+                process,
                 lambda: (place / "speech.txt").exists()
-                and any(path.name.startswith(".long") for path in place.iterdir())
+                and any(path.name.startswith(".long") for path in place.iterdir()),
             )
             self.end(process, number)
             self.assertEqual([path.name for path in place.iterdir()], ["speech.txt"])
@@ -186,7 +188,7 @@ class Signals(client.ClientTest):
             )
             process.stdin.write(data)
             process.stdin.flush()
-            self.wait_for(lambda: pipe_is_empty(process.stdin))
+            self.wait_for(process, lambda: pipe_is_empty(process.stdin))
             time.sleep(0.2)  # from the pipe to the recogniser
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
@@ -207,7 +209,7 @@ class Signals(client.ClientTest):
         )
         process.stdin.write(data)
         process.stdin.flush()
-        self.wait_for(lambda: pipe_is_empty(process.stdin))
+        self.wait_for(process, lambda: pipe_is_empty(process.stdin))
         process.send_signal(signal.SIGINT)
         document = json.loads(process.stdout.read())
         self.assertEqual(document["file"], "stdin")
