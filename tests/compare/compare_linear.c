@@ -1,5 +1,7 @@
-/* Linear layers: fast against reference on odd shapes, and batched against alone. */
+/* Linear layers: fast against reference on odd shapes, batched against alone, and from
+ * several threads. */
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -144,11 +146,63 @@ START_TEST(batched_equals_alone)
 }
 END_TEST
 
+enum { THREADS = 4, CALLS = 40, SHARED_ROWS = 37, SHARED_SIZE = 256 };
+
+typedef struct caller {
+    pthread_t thread;
+    const prepared *layer;
+    const float *in;
+    float *out; /* of the last call */
+} caller;
+
+static void *call_often(void *argument)
+{
+    caller *self = argument;
+    nn_scratch *scratch =
+        compare_scratch(self->layer->ops->linear_scratch(self->layer->linear, SHARED_ROWS));
+    for (int i = 0; i < CALLS; i++)
+        self->layer->ops->linear_forward(
+            self->layer->linear, scratch, self->in, SHARED_ROWS, NN_SILU, self->out);
+    nn_scratch_destroy(scratch);
+    return NULL;
+}
+
+START_TEST(threads_share_a_layer)
+{
+    nn_precision precision = precisions[_i];
+    if (!nn_ops_onednn() || !nn_ops_onednn()->supports(precision))
+        return;
+    float *weight = compare_random(SHARED_SIZE * SHARED_SIZE, 0.1f, 6);
+    prepared layer = layer_create(
+        nn_ops_onednn(), precision, weight, NULL, SHARED_SIZE, SHARED_SIZE, SHARED_ROWS);
+    caller callers[THREADS];
+    float *inputs[THREADS], *expected[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        inputs[i] = compare_random(SHARED_ROWS * SHARED_SIZE, 1.7f, 7 + i);
+        expected[i] = layer_run(&layer, inputs[i], SHARED_ROWS, NN_SILU);
+        callers[i] = (caller){.layer = &layer, .in = inputs[i]};
+        callers[i].out = compare_random(SHARED_ROWS * SHARED_SIZE, 0.0f, 1);
+    }
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&callers[i].thread, NULL, call_often, &callers[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(callers[i].thread, NULL), 0);
+        compare_equal("threads", callers[i].out, expected[i], SHARED_ROWS * SHARED_SIZE);
+        memory_free(inputs[i]);
+        memory_free(expected[i]);
+        memory_free(callers[i].out);
+    }
+    layer_destroy(&layer);
+    memory_free(weight);
+}
+END_TEST
+
 TCase *compare_linear_tests(void)
 {
     TCase *tcase = tcase_create("linear");
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, odd_shapes, 0, 3);
     tcase_add_loop_test(tcase, batched_equals_alone, 0, 3);
+    tcase_add_loop_test(tcase, threads_share_a_layer, 0, 3);
     return tcase;
 }
