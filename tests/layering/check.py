@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The rules between folders, as docs/architecture.md states them.
 
-    check.py rules ROOT                      what sources include, and the document's own table
+    check.py rules ROOT                      what sources include, and what the documents show
     check.py symbols FOLDER=ARCHIVE ...      what each folder's static library calls
     check.py headers ROOT LANGUAGE COMPILER ...   each public header compiles alone
 
@@ -193,6 +193,15 @@ def check_document(root):
                    f"{grants} in tests/layering/check.py")
 
 
+def check_readme(root):
+    """README.md shows examples/transcribe.c as it is."""
+    with open(os.path.join(root, "examples/transcribe.c"), encoding="utf-8") as source:
+        example = source.read()
+    with open(os.path.join(root, "README.md"), encoding="utf-8") as readme:
+        if f"```c\n{example}```" not in readme.read():
+            yield "README.md: does not show examples/transcribe.c as it is"
+
+
 def check_rules(root):
     violations = []
     library = os.path.join(root, "lib")
@@ -208,6 +217,7 @@ def check_rules(root):
             violations.append(f"lib/{source}: granted something but not there")
     violations += check_words(root)
     violations += check_document(root)
+    violations += check_readme(root)
     return violations
 
 

@@ -32,6 +32,8 @@ class Tree(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.root = temporary.name
         self.write("docs/architecture.md", table(check.MAY_INCLUDE))
+        self.write("examples/transcribe.c", "int main;\n")
+        self.write("README.md", "```c\nint main;\n```\n")
         for source in check.GRANTS:
             self.write("lib/" + source, "#include <string.h>\n")
         self.write("lib/include/steno/status.h", "#include <stdint.h>\n")
@@ -133,6 +135,10 @@ class Rules(Tree):
         rows = {key: value for key, value in check.MAY_INCLUDE.items() if key != "audio"}
         self.write("docs/architecture.md", table(rows))
         self.assert_one(self.rules(), "lib/audio")
+
+    def test_a_readme_with_another_example(self):
+        self.write("examples/transcribe.c", "int main(void);\n")
+        self.assert_one(self.rules(), "README.md")
 
     def test_a_long_file_is_a_warning_only(self):
         self.write("lib/nn/long.c", "\n" * (check.LONG_FILE_LINES + 1))
