@@ -1,0 +1,60 @@
+"""The development recordings as files and a manifest for `steno wer`.
+
+    python3 dev_manifest.py --speech DIR --out FOLDER
+
+DIR holds manifest.tsv and the zip files it names.  Unpacks the recordings of the split "dev" to
+FOLDER, unless they are there, writes FOLDER/manifest.tsv (path, text, source) and prints its path.
+Transcripts with digits are left out, as in training: the model writes numbers in words.  Needs
+nothing but Python.
+"""
+
+import argparse
+import csv
+import os
+import sys
+import zipfile
+
+from text import normalise
+
+
+def read_rows(speech):
+    with open(os.path.join(speech, "manifest.tsv"), encoding="utf-8", newline="") as f:
+        rows = csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [row for row in rows if row["split"] == "dev"]
+
+
+def unpack(zip_path, names, out):
+    """Extracts those of the names that are not there, each appearing whole or not at all."""
+    missing = [name for name in names if not os.path.exists(os.path.join(out, name))]
+    if not missing:
+        return
+    with zipfile.ZipFile(zip_path) as archive:
+        for name in missing:
+            partial = os.path.join(out, name + ".part")
+            with open(partial, "wb") as f:
+                f.write(archive.read(name))
+            os.replace(partial, os.path.join(out, name))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--speech", required=True)
+    parser.add_argument("--out", required=True)
+    arguments = parser.parse_args()
+    os.makedirs(arguments.out, exist_ok=True)
+
+    rows = read_rows(arguments.speech)
+    kept = [row for row in rows if normalise(row["text"]) is not None]
+    for file in sorted({row["file"] for row in kept}):
+        names = [row["id"] + ".opus" for row in kept if row["file"] == file]
+        unpack(os.path.join(arguments.speech, file), names, arguments.out)
+    path = os.path.join(arguments.out, "manifest.tsv")
+    with open(path, "w", encoding="utf-8") as f:
+        for row in kept:
+            f.write(f"{row['id']}.opus\t{row['text']}\t{row['source']}\n")
+    print(f"{len(kept)} recordings, {len(rows) - len(kept)} left out for their digits", file=sys.stderr)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
