@@ -27,7 +27,6 @@
  * inside each execution; only its own allocation failing can make a call fail, and then the rows
  * come out as zeros.
  */
-#include <assert.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <string.h>
 
@@ -487,21 +486,59 @@ static bool multiply(const nn_linear *linear, const row_product *product, dnnl_s
     return status == dnnl_success;
 }
 
-/* The inputs of one product in its type, in `staged`; f32 as they are. */
+/* Working memory of one call, for its largest product. */
+typedef struct workspace {
+    void *staged;         /* the inputs in the product's type; not F32 */
+    number_range *ranges; /* of each row; INT8 */
+    nn_scratch *scratch;  /* for the scratchpads */
+} workspace;
+
+static workspace workspace_take(const nn_linear *linear, size_t rows, nn_scratch *scratch)
+{
+    workspace work = {.scratch = scratch};
+    size_t largest = product_for(linear, rows)->rows;
+    if (linear->precision != NN_PRECISION_F32)
+        work.staged =
+            nn_scratch_take(scratch, largest * linear->in_size * source_bytes(linear->precision));
+    if (linear->precision == NN_PRECISION_INT8)
+        work.ranges = nn_scratch_take(scratch, largest * sizeof *work.ranges);
+    return work;
+}
+
+/* The inputs of one product in its type; f32 as they are. */
 static const void *stage(
-    const nn_linear *linear, const float *in, size_t rows, void *staged, number_range *ranges)
+    const nn_linear *linear, const workspace *work, const float *in, size_t rows)
 {
     if (linear->precision == NN_PRECISION_F32)
         return in;
     if (linear->precision == NN_PRECISION_BF16) {
-        vector_to_bf16(in, rows * linear->in_size, staged);
-        return staged;
+        vector_to_bf16(in, rows * linear->in_size, work->staged);
+        return work->staged;
     }
-    uint8_t *bytes = staged;
+    uint8_t *bytes = work->staged;
     for (size_t row = 0; row < rows; row++)
-        ranges[row] = number_quantise_row(
+        work->ranges[row] = number_quantise_row(
             in + row * linear->in_size, linear->in_size, bytes + row * linear->in_size);
-    return staged;
+    return work->staged;
+}
+
+/* The layer on the rows of one product; false when oneDNN lacked memory. */
+static bool forward_product(const nn_linear *linear, const row_product *product,
+    dnnl_stream_t stream, const workspace *work, const float *in, nn_activation activation,
+    float *out)
+{
+    size_t mark = nn_scratch_mark(work->scratch);
+    void *scratchpad = nn_scratch_take(work->scratch, scratchpad_bytes(product));
+    const void *source = stage(linear, work, in, product->rows);
+    bool good = multiply(linear, product, stream, source, scratchpad, out);
+    nn_scratch_release(work->scratch, mark);
+    if (!good)
+        return false;
+    if (linear->precision == NN_PRECISION_INT8)
+        vector_dequantise(
+            out, product->rows, linear->out_size, work->ranges, linear->scale, linear->weight_sum);
+    vector_finish(out, product->rows, linear->out_size, linear->bias, activation);
+    return true;
 }
 
 static void linear_forward(const nn_linear *linear, nn_scratch *scratch, const float *in,
@@ -510,41 +547,23 @@ static void linear_forward(const nn_linear *linear, nn_scratch *scratch, const f
     if (rows == 0)
         return;
     size_t mark = nn_scratch_mark(scratch);
-    size_t largest = product_for(linear, rows)->rows;
-    void *staged = NULL;
-    number_range *ranges = NULL;
-    if (linear->precision != NN_PRECISION_F32)
-        staged =
-            nn_scratch_take(scratch, largest * linear->in_size * source_bytes(linear->precision));
-    if (linear->precision == NN_PRECISION_INT8)
-        ranges = nn_scratch_take(scratch, largest * sizeof *ranges);
-
+    workspace work = workspace_take(linear, rows, scratch);
     int threads = single_thread_begin();
     dnnl_stream_t stream = NULL;
     bool good =
         dnnl_stream_create(&stream, linear->engine, dnnl_stream_default_flags) == dnnl_success;
     for (size_t row = 0; good && row < rows;) {
         const row_product *product = product_for(linear, rows - row);
-        float *result = out + row * linear->out_size;
-        size_t pad_mark = nn_scratch_mark(scratch);
-        void *scratchpad = nn_scratch_take(scratch, scratchpad_bytes(product));
-        const void *source =
-            stage(linear, in + row * linear->in_size, product->rows, staged, ranges);
-        good = multiply(linear, product, stream, source, scratchpad, result);
-        nn_scratch_release(scratch, pad_mark);
-        if (good && linear->precision == NN_PRECISION_INT8)
-            vector_dequantise(
-                result, product->rows, linear->out_size, ranges, linear->scale, linear->weight_sum);
-        if (good)
-            vector_finish(result, product->rows, linear->out_size, linear->bias, activation);
+        good = forward_product(linear, product, stream, &work, in + row * linear->in_size,
+            activation, out + row * linear->out_size);
         row += product->rows;
     }
     if (stream)
         dnnl_stream_destroy(stream);
     single_thread_end(threads);
+    nn_scratch_release(scratch, mark);
     if (!good)
         memset(out, 0, rows * linear->out_size * sizeof *out);
-    nn_scratch_release(scratch, mark);
 }
 
 const nn_ops *nn_ops_onednn(void)
