@@ -47,6 +47,7 @@ def _start(data, dictionary_path, vocabulary_path):
     config.set_string("-hmm", MODEL)
     config.set_string("-dict", vocabulary_path)
     config.set_string("-logfn", "/dev/null")
+    config.set_boolean("-remove_silence", False)  # or frames are counted without the silences
     config.set_boolean("-bestpath", False)
     config.set_boolean("-fsgusefiller", True)
     config.set_boolean("-backtrace", False)

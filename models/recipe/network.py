@@ -201,6 +201,25 @@ class Subsampling(nn.ModuleDict):
         x = x.permute(0, 2, 3, 1)
         return self["linear"](x.reshape(x.shape[0], x.shape[1], -1))
 
+    @torch.no_grad()
+    def start_from(self, frames):
+        """Scales and shifts each layer so that on these frames every channel of its output has mean
+        0 and deviation 1 (as LSUV does, Mishkin and Matas 2016, arXiv 1511.06422).  With the usual
+        initialisation the biases drown what the sound contributes, and training crawls."""
+        layers = [self["0"]]
+        for stage in range(1, self.stages):
+            layers += [self[str(stage)].depthwise, self[str(stage)].pointwise]
+        for layer in layers + [self["linear"]]:
+            heard = []
+            hook = layer.register_forward_hook(lambda module, given, out: heard.append(out))
+            self(frames)
+            hook.remove()
+            out = heard[0].transpose(1, -1) if isinstance(layer, nn.Conv2d) else heard[0]
+            out = out.reshape(-1, out.shape[-1])
+            deviation = out.std(0).clamp(min=1e-5)
+            layer.weight.div_(deviation.view(-1, *[1] * (layer.weight.ndim - 1)))
+            layer.bias.sub_(out.mean(0)).div_(deviation)
+
 
 class Encoder(nn.Module):
     def __init__(self, config):

@@ -65,6 +65,13 @@ def feature_statistics(recordings, count=300):
     return frames.mean(0), 1.0 / frames.std(0)
 
 
+def some_frames(network, recordings, count=24, seconds=5):
+    """Normalised frames [count, T, bins] of recordings picked evenly."""
+    rows = [row for row in recordings.rows if row[2] >= seconds * RATE_HZ]
+    pieces = [recordings.samples(row)[: seconds * RATE_HZ] for row in rows[:: len(rows) // count][:count]]
+    return network.normalise(LogMel()(torch.stack([torch.from_numpy(p) for p in pieces])))
+
+
 def learning_rate(progress, peak):
     """Rises over the first 3 %, holds, falls linearly to nothing over the last 60 %."""
     return peak * min(1.0, (progress + 0.002) / 0.03, max(0.0, (1 - progress) / 0.6) + 0.003)
@@ -248,6 +255,7 @@ def main():
     else:
         network = Network(config)
         network.feature_mean[:], network.feature_inverse_deviation[:] = feature_statistics(recordings)
+        network.encoder.subsampling.start_from(some_frames(network, recordings))
         with open(os.path.join(arguments.out, "config.json"), "w", encoding="utf-8") as f:
             json.dump(vars(arguments), f, indent=1)
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
@@ -257,7 +265,7 @@ def main():
         return
     network.share_memory()
     clock.share_memory_()
-    multiprocessing.spawn(worker, (arguments, network, clock), nprocs=arguments.workers)
+    multiprocessing.spawn(worker, (arguments, network, clock), nprocs=arguments.workers, daemon=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+/*
+ * The gRPC server: addresses listened on, methods served, calls under way.
+ *
+ * Threads: one runs the completion queue and with it all calls and services; engine workers reach
+ * it only through call_wake.  server_shutdown may be called from any thread or a signal's.
+ */
+#ifndef DAEMON_SERVER_H
+#define DAEMON_SERVER_H
+
+#include "daemon/call.h"
+#include "steno/status.h"
+
+typedef struct server_options {
+    const char *const *addresses; /* "HOST:PORT" (port 0: any free one), "unix:PATH"; [count] */
+    size_t address_count;
+    uint32_t max_streams;            /* recognising calls at once; RESOURCE_EXHAUSTED beyond */
+    uint32_t max_streams_per_client; /* of one address; 0: no limit of its own */
+    uint32_t max_calls;              /* of any kind at once */
+    size_t max_message_bytes;
+    size_t max_metadata_bytes;
+    size_t memory_bytes; /* gRPC's resource quota */
+} server_options;
+
+typedef struct server server;
+
+/* methods [count]: borrowed until destroy.  Errors name the address. */
+steno_status server_create(const server_options *options, const call_method *const *methods,
+    size_t method_count, server **out_server, steno_error *error);
+
+/* The port that an address with port 0 got; 0 for a Unix socket. */
+int server_port(const server *server, size_t address);
+
+/* Serves until server_shutdown has been called and the last call has ended. */
+void server_run(server *server);
+
+/* New calls are refused with UNAVAILABLE; those under way get `drain_ms` to end, then are
+ * cancelled.  Async-signal-safe; more calls than one: the shortest time left holds. */
+void server_shutdown(server *server, uint32_t drain_ms);
+
+void server_destroy(server *server);
+
+/* Recognising calls under way now, and all so far. */
+uint32_t server_streams(const server *server);
+uint64_t server_streams_total(const server *server);
+
+#endif
