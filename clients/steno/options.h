@@ -1,8 +1,8 @@
 /*
  * The command line: one table of options drives parsing, --help and the shell completions.
  *
- *     const command *command = command_find("transcribe");
- *     options options;
+ *     const command_entry *command = command_find("transcribe");
+ *     option_values options;
  *     if (options_parse(command, argc, argv, &options, &error) == STENO_OK)
  *         ... options.operands ...
  *     options_finish(&options);

@@ -213,6 +213,21 @@ class Documents(client.ClientTest):
         self.assertEqual(self.complete("steno", "transcribe", "--output-dir", ""), ["place"])
         self.assertEqual(self.complete("steno", "help", "w"), ["wer"])
 
+    def test_fish_completes(self):
+        if shutil.which("fish") is None:
+            self.skipTest("fish is not installed")
+        for line, offer in (
+            ("steno tr", "transcribe"),
+            ("steno model ", "info"),
+            ("steno wer --det", "--details"),
+            ("steno transcribe --format t", "text"),
+        ):
+            script = f"source {COMPLETIONS / 'steno.fish'}; complete -C '{line}'"
+            result = subprocess.run(["fish", "-N", "-c", script], capture_output=True, check=True)
+            offers = [text.split("\t")[0] for text in result.stdout.decode().splitlines()]
+            self.assertIn(offer, offers)
+            self.assertNotIn("help", offers)
+
 
 if __name__ == "__main__":
     unittest.main()
