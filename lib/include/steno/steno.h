@@ -3,6 +3,7 @@
 #define STENO_STENO_H
 
 #include "steno/audio.h"
+#include "steno/audio_stream.h"
 #include "steno/engine.h"
 #include "steno/format.h"
 #include "steno/model.h"

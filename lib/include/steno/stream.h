@@ -34,6 +34,18 @@ typedef enum steno_search {
     STENO_SEARCH_CTC,   /* CTC alone: cheaper, less accurate */
 } steno_search;
 
+/* Words that are likely to be said, names say, which need not be known to the model. */
+typedef struct steno_phrase {
+    const char *text; /* words separated by spaces; case does not matter */
+    float boost;      /* 0..20: how much to prefer it; 0 does nothing, 4 to 10 are usual */
+} steno_phrase;
+
+enum {
+    STENO_PHRASES_MAX = 500,
+    STENO_PHRASE_MAX_CHARACTERS = 100,
+    STENO_PHRASES_MAX_CHARACTERS = 20000, /* of all together */
+};
+
 typedef struct steno_stream_options {
     uint32_t rate_hz;            /* of the samples fed: 8000..192000; default 16000 */
     uint32_t channels;           /* interleaved: 1..8; default 1 */
@@ -47,6 +59,11 @@ typedef struct steno_stream_options {
     uint32_t max_alternatives;   /* 1 (default) to 10 */
     steno_search search;
     uint32_t beam;               /* hypotheses kept, 1..32; 0: the model's default */
+    const steno_phrase *phrases; /* [phrase_count], copied at creation; NULL if there are none */
+    size_t phrase_count;         /* STENO_ERROR_LIMIT above the limits, ARGUMENT for a boost that
+                                    is out of range or a text that is not UTF-8 */
+    bool activity;               /* give results that are events: when speech begins and ends;
+                                    default false */
     uint32_t backlog_ms;         /* audio held unrecognised before feed says FULL; default 5000,
                                     from two chunks to 60000 */
     void (*ready)(void *context); /* called on a worker thread when `next` has something or room
