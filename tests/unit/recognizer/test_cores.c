@@ -99,6 +99,7 @@ int main(void)
 {
     Suite *suite = suite_create("cores");
     TCase *tests = tcase_create("cores");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_version_2_takes_the_smallest_up_to_the_root);
     tcase_add_test(tests, test_version_2_in_a_container_sees_only_the_root);
     tcase_add_test(tests, test_version_1);

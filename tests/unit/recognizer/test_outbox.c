@@ -230,6 +230,7 @@ int main(void)
 {
     Suite *suite = suite_create("outbox");
     TCase *tests = tcase_create("outbox");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_nothing_is_seen_before_it_is_published);
     tcase_add_test(tests, test_interims_coalesce_and_finals_drop_them);
     tcase_add_test(tests, test_a_taken_result_stays_while_others_are_put);
