@@ -1,0 +1,38 @@
+/*
+ * Speech: the recognising services, Google's, Riva's and Vosk's, on one engine and one model.
+ *
+ *     speech_create(&options, &speech, &error);
+ *     count = speech_methods(speech, &methods);   for server_create
+ *     ...
+ *     speech_destroy(speech);                     after the server
+ */
+#ifndef DAEMON_SPEECH_H
+#define DAEMON_SPEECH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/call.h"
+#include "steno/model.h"
+#include "steno/status.h"
+
+typedef struct speech_options {
+    const char *model_path; /* borrowed during create; NULL: steno_model_default_path() */
+    steno_precision precision;
+    uint32_t threads;    /* workers; 0: one per core */
+    uint32_t backlog_ms; /* audio that a stream may have waiting before its call is not read on */
+    uint32_t chunk_ms;   /* latency against accuracy; 0: the model's largest */
+} speech_options;
+
+typedef struct speech speech;
+
+/* Opens the model and starts the engine.  Errors as steno_model_open and steno_engine_create. */
+steno_status speech_create(const speech_options *options, speech **out_speech, steno_error *error);
+
+/* The methods served; they live until destroy. */
+size_t speech_methods(speech *speech, const call_method *const **out_methods);
+
+/* After every call has ended.  NULL is fine. */
+void speech_destroy(speech *speech);
+
+#endif
