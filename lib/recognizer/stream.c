@@ -351,6 +351,7 @@ steno_status steno_stream_finish(steno_stream *stream)
     owner_lock(stream);
     stream->written += count;
     stream->finishing = true;
+    stream->full_told = false; /* room is of no use any more */
     stream->end_ms = steno_stream_fed_ms(stream);
     owner_unlock(stream);
     return status;

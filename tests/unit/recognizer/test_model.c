@@ -325,7 +325,7 @@ int main(void)
 {
     Suite *suite = suite_create("model");
     TCase *tests = tcase_create("model");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 400);
     tcase_add_test(tests, test_info);
     tcase_add_test(tests, test_references);
     tcase_add_test(tests, test_files_that_are_none);

@@ -372,6 +372,27 @@ START_TEST(test_full)
 }
 END_TEST
 
+START_TEST(test_finishing_when_full_does_not_spin)
+{
+    steno_stream_options options = defaults();
+    options.backlog_ms = 40000; /* several turns, so room comes long before the end */
+    steno_stream *stream = create(&options);
+    size_t taken;
+    while (steno_stream_feed(stream, audio, frames, &taken) != STENO_FULL)
+        ;
+    ck_assert_int_eq(steno_stream_finish(stream), STENO_OK);
+    const steno_result *result;
+    steno_status status;
+    while ((status = steno_stream_next(stream, &result, NULL)) != STENO_END) {
+        if (status == STENO_AGAIN) {
+            ck_assert_int_eq(steno_stream_wait(stream, -1), STENO_OK);
+            ck_assert_int_ne(steno_stream_next(stream, &result, NULL), STENO_AGAIN);
+        }
+    }
+    steno_stream_destroy(stream);
+}
+END_TEST
+
 START_TEST(test_a_reader_who_does_not_read_stops_the_stream_and_loses_nothing)
 {
     steno_stream_options options = defaults();
@@ -556,6 +577,7 @@ int main(void)
     tcase_add_test(tests, test_results_settings_never_change_words);
     tcase_add_test(tests, test_every_length_ends);
     tcase_add_test(tests, test_full);
+    tcase_add_test(tests, test_finishing_when_full_does_not_spin);
     tcase_add_test(tests, test_a_reader_who_does_not_read_stops_the_stream_and_loses_nothing);
     tcase_add_test(tests, test_a_result_stays_until_the_next_call);
     tcase_add_test(tests, test_samples_that_are_none);
