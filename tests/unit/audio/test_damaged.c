@@ -17,8 +17,9 @@ enum { FRAMES = 3000, RATE = 16000 };
 static float signal[2 * FRAMES];
 
 /* Read by the leak checker of the address sanitizer, if there is one: libsndfile 1.2 forgets a
- * block of libvorbis for each Ogg Vorbis file whose header it refuses. */
-const char *__lsan_default_suppressions(void);
+ * block of libvorbis for each Ogg Vorbis file whose header it refuses.  Visible, since it is the
+ * sanitizer's library that looks for it. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:vorbis_info_init";
