@@ -378,6 +378,29 @@ START_TEST(test_write_errors)
 }
 END_TEST
 
+START_TEST(test_write_error_amid_a_result)
+{
+    static char text[20001]; /* takes several writes */
+    memset(text, 'x', sizeof text - 1);
+    steno_word word = {text, 0, 80, 1};
+    for (size_t fail_at = 1; fail_at <= 4; fail_at++) {
+        static made_result made;
+        result_init(&made);
+        result_add(&made, &word, 0);
+        made.alternatives[0] = (steno_alternative){text, &word, 1, 1};
+        memset(&out, 0, sizeof out);
+        out.fail_at = fail_at;
+        steno_formatter *formatter;
+        ck_assert_int_eq(
+            steno_formatter_create(STENO_FORMAT_TEXT, "t", output_write, &out, &formatter, NULL),
+            STENO_OK);
+        ck_assert_int_eq(steno_formatter_add(formatter, &made.result, 0), STENO_ERROR_IO);
+        ck_assert_uint_eq(out.writes, fail_at);
+        steno_formatter_destroy(formatter);
+    }
+}
+END_TEST
+
 START_TEST(test_allocation_failures)
 {
     for (int format = 0; format < FORMATS; format++) {
@@ -457,6 +480,7 @@ int main(void)
     tcase_add_test(tests, test_long_output);
     tcase_add_test(tests, test_locale);
     tcase_add_test(tests, test_write_errors);
+    tcase_add_test(tests, test_write_error_amid_a_result);
     tcase_add_test(tests, test_allocation_failures);
     tcase_add_test(tests, test_arguments);
     suite_add_tcase(suite, tests);

@@ -373,39 +373,45 @@ START_TEST(test_two_finals_due_at_once)
 }
 END_TEST
 
+/* Words of the final that waits, if one does. */
+static size_t final_words(transcript *self)
+{
+    const steno_result *result;
+    return transcript_take_final(self, &result) == STENO_OK ? result->alternatives[0].word_count
+                                                            : 0;
+}
+
 START_TEST(test_memory_is_full)
 {
-    /* Far more words, and longer ones, than an utterance of 800 ms can hold, all at one encoding:
-     * finals come early and no word is lost. */
+    /* Far more segments, words and bytes than an utterance of 800 ms can hold, all at one encoding:
+     * some segments of one word, then one of as many as can be.  Finals come early and no word is
+     * lost. */
     transcript_options options = defaults;
     options.max_utterance_ms = 800;
-    options.max_alternatives = 3;
+    options.max_alternatives = _i == 0 ? 1 : 3; /* alone, the first hypothesis has no spare room */
     transcript *self = create(options);
-    char long_word[TRANSCRIPT_TOKEN_BYTES + 1];
-    long_word[0] = ' ';
+    char long_word[TRANSCRIPT_TOKEN_BYTES + 1] = " ";
     memset(long_word + 1, 'x', sizeof long_word - 2);
-    long_word[sizeof long_word - 1] = '\0';
     size_t given = 0, taken = 0;
-    for (size_t round = 0; round < 300; round++) {
+    for (size_t ones = 0; ones <= 24; ones++) {
         transcript_token tokens[SPOKEN_TOKENS];
-        size_t count = 1 + round * 7 % SPOKEN_TOKENS;
-        for (size_t i = 0; i < count; i++)
-            tokens[i] = (transcript_token){round % 2 ? long_word : " y", 5, 1};
-        transcript_hypothesis hypotheses[3] = {
-            {tokens, count, 0.5f}, {tokens, count - 1, 0.3f}, {tokens, count / 2, 0.2f}};
-        transcript_segment(self, hypotheses, 3, 6);
-        given += count;
-        const steno_result *result;
-        if (transcript_take_final(self, &result) == STENO_OK)
-            taken += result->alternatives[0].word_count;
-        transcript_advance(self, hypotheses, 3, 0, 6, 0);
-        if (transcript_take_final(self, &result) == STENO_OK)
-            taken += result->alternatives[0].word_count;
+        for (size_t i = 0; i < SPOKEN_TOKENS; i++)
+            tokens[i] = (transcript_token){ones % 2 ? long_word : " y", 5, 1};
+        for (size_t round = 0; round <= ones / 2; round++) {
+            size_t count = round < ones / 2 ? 1 : SPOKEN_TOKENS;
+            transcript_hypothesis hypotheses[3] = {
+                {tokens, count, 0.5f}, {tokens, count - 1, 0.3f}, {tokens, count / 2, 0.2f}};
+            transcript_segment(self, hypotheses, 3, 6);
+            given += count;
+            taken += final_words(self);
+        }
+        /* The running segment needs its room too. */
+        transcript_hypothesis running = {tokens, SPOKEN_TOKENS, 1};
+        transcript_advance(self, &running, 1, 0, 6, 0);
+        taken += final_words(self);
     }
     transcript_finish(self);
-    const steno_result *result;
-    if (transcript_take_final(self, &result) == STENO_OK)
-        taken += result->alternatives[0].word_count;
+    taken += final_words(self);
     ck_assert_uint_eq(taken, given);
     transcript_destroy(self);
 }
@@ -649,7 +655,7 @@ int main(void)
     tcase_add_test(tests, test_endpointing_off);
     tcase_add_test(tests, test_max_utterance);
     tcase_add_test(tests, test_two_finals_due_at_once);
-    tcase_add_test(tests, test_memory_is_full);
+    tcase_add_loop_test(tests, test_memory_is_full, 0, 2);
     tcase_add_test(tests, test_long_tokens_are_cut);
     tcase_add_test(tests, test_times_never_run_backwards);
     tcase_add_test(tests, test_interim);

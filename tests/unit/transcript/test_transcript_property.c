@@ -362,7 +362,8 @@ static size_t find_reading(const reading *readings, const char *text)
 START_TEST(test_alternatives_against_all)
 {
     enum { PARTS = 4, CHOICES = 3 };
-    static const char *const texts[] = {" a", " b", " c"};
+    /* Of one and two words, so that many choices read the same: "a" "a a", "a a" "a". */
+    static const char *const texts[][2] = {{" a", ""}, {" a", " a"}, {" b", ""}, {" b", " a"}};
     state = (uint64_t)_i;
     transcript_options options = {true, 800, 20000, 1 + (uint32_t)draw(10), 80};
     transcript *self;
@@ -370,15 +371,15 @@ START_TEST(test_alternatives_against_all)
     reading readings[ALL_READINGS] = {{"", 1}};
     size_t count = 1;
     for (uint64_t part = 0; part < PARTS; part++) {
-        /* One or two words each; different ones, since those alike would be summed. */
+        /* Different ones, since those alike would be summed. */
         transcript_token tokens[CHOICES][2];
         transcript_hypothesis hypotheses[CHOICES];
         float posterior = 0.9f;
-        size_t first = draw(3), longer = draw(CHOICES + 1);
+        size_t first = draw(4);
         for (size_t h = 0; h < CHOICES; h++) {
-            tokens[h][0] = (transcript_token){texts[(first + h) % 3], 10 * part + 1, 1};
-            tokens[h][1] = (transcript_token){texts[draw(3)], 10 * part + 2, 1};
-            hypotheses[h] = (transcript_hypothesis){tokens[h], h == longer ? 2 : 1, posterior};
+            tokens[h][0] = (transcript_token){texts[(first + h) % 4][0], 10 * part + 1, 1};
+            tokens[h][1] = (transcript_token){texts[(first + h) % 4][1], 10 * part + 2, 1};
+            hypotheses[h] = (transcript_hypothesis){tokens[h], 2, posterior};
             posterior *= (float)(100 + draw(899)) / 1000;
         }
         transcript_segment(self, hypotheses, CHOICES, 10 * part + 8);
