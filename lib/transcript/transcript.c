@@ -21,8 +21,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "transcript/assembly.h"
+#include "transcript/runs.h"
 #include "transcript/utterance.h"
-#include "transcript/words.h"
 
 enum {
     /* Room for gathered text, in bytes for each encoding of an utterance: the encodings that hold
@@ -208,7 +208,7 @@ void transcript_segment(
 {
     assert(!self->final_waits);
     check_hypotheses(self, hypotheses, count);
-    size_t words = count > 0 ? words_split(hypotheses, self->running) : 0;
+    size_t words = count > 0 ? runs_split(hypotheses, self->running) : 0;
     if (words > 0 && has_words(self)) {
         bool parted = is_parted(self, self->running[0].first);
         if (parted || is_due(self))
@@ -227,17 +227,17 @@ static size_t add_running(transcript *self, const transcript_hypothesis *hypothe
     size_t stable, assembly *interim)
 {
     word_run *runs = self->running;
-    size_t words = words_split(hypotheses, runs), stable_words = 0;
+    size_t words = runs_split(hypotheses, runs), stable_words = 0;
     for (size_t h = 0; h < count; h++) {
-        size_t other_words = words_split(hypotheses + h, self->other);
-        words_add_support(hypotheses, runs, words, hypotheses + h, self->other, other_words);
+        size_t other_words = runs_split(hypotheses + h, self->other);
+        runs_add_support(hypotheses, runs, words, hypotheses + h, self->other, other_words);
     }
     for (size_t i = 0; i < words; i++) {
         size_t next_token = (size_t)runs[i].token + runs[i].token_count;
         stable_words += next_token < hypotheses->token_count && next_token < stable;
-        words_write(hypotheses, runs + i,
-            assembly_word(interim, words_length(hypotheses, runs + i), runs[i].first, runs[i].last,
-                words_confidence(runs + i)));
+        runs_write(hypotheses, runs + i,
+            assembly_word(interim, runs_length(hypotheses, runs + i), runs[i].first, runs[i].last,
+                runs_confidence(runs + i)));
     }
     return stable_words;
 }

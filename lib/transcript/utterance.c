@@ -79,11 +79,11 @@ static size_t keep_distinct(
     size_t kept = 0;
     for (size_t h = 0; h < count; h++) {
         word_run *runs = runs_of(self, kept);
-        size_t words = words_split(hypotheses + h, runs), same = 0;
-        while (same < kept && !words_same(self->kept[same], runs_of(self, same),
+        size_t words = runs_split(hypotheses + h, runs), same = 0;
+        while (same < kept && !runs_same(self->kept[same], runs_of(self, same),
                                   parts[same].word_count, hypotheses + h, runs, words))
             same++;
-        double posterior = words_probability(hypotheses[h].posterior);
+        double posterior = runs_probability(hypotheses[h].posterior);
         if (same < kept) {
             parts[same].log_posterior += posterior; /* the logarithm is taken at the end */
         } else if (kept < self->limits.alternatives) {
@@ -101,9 +101,9 @@ static void add_support(utterance *self, const transcript_hypothesis *hypotheses
 {
     word_run *other = runs_of(self, self->limits.alternatives);
     for (size_t h = 0; h < count; h++) {
-        size_t words = words_split(hypotheses + h, other);
+        size_t words = runs_split(hypotheses + h, other);
         for (size_t i = 0; i < part_count; i++)
-            words_add_support(
+            runs_add_support(
                 self->kept[i], runs_of(self, i), parts[i].word_count, hypotheses + h, other, words);
     }
 }
@@ -118,12 +118,12 @@ static size_t copy_words(utterance *self, utterance_part *part,
         utterance_word *word = self->words + self->word_count++;
         *word = (utterance_word){
             .text = self->text_bytes,
-            .length = words_length(hypothesis, runs + i),
+            .length = runs_length(hypothesis, runs + i),
             .first = runs[i].first,
             .last = runs[i].last,
-            .confidence = words_confidence(runs + i),
+            .confidence = runs_confidence(runs + i),
         };
-        words_write(hypothesis, runs + i, self->text + word->text);
+        runs_write(hypothesis, runs + i, self->text + word->text);
         self->text[word->text + word->length] = '\0';
         self->text_bytes += word->length + 1;
     }

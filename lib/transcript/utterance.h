@@ -11,7 +11,7 @@
 #define TRANSCRIPT_UTTERANCE_H
 
 #include "transcript/assembly.h"
-#include "transcript/words.h"
+#include "transcript/runs.h"
 
 typedef struct utterance_word {
     size_t text; /* where its text lies, terminated */

@@ -384,8 +384,8 @@ static size_t final_words(transcript *self)
 START_TEST(test_memory_is_full)
 {
     /* Far more segments, words and bytes than an utterance of 800 ms can hold, all at one encoding:
-     * some segments of one word, then one of as many as can be.  Finals come early and no word is
-     * lost. */
+     * some segments of a few words, then one of as many as can be.  Finals come early and no word
+     * is lost. */
     transcript_options options = defaults;
     options.max_utterance_ms = 800;
     options.max_alternatives = _i == 0 ? 1 : 3; /* alone, the first hypothesis has no spare room */
@@ -393,12 +393,13 @@ START_TEST(test_memory_is_full)
     char long_word[TRANSCRIPT_TOKEN_BYTES + 1] = " ";
     memset(long_word + 1, 'x', sizeof long_word - 2);
     size_t given = 0, taken = 0;
-    for (size_t ones = 0; ones <= 24; ones++) {
+    for (size_t pattern = 0; pattern < 4 * 12 * 2; pattern++) {
+        size_t few = 1 + pattern % 4, rounds = pattern / 4 % 12;
         transcript_token tokens[SPOKEN_TOKENS];
         for (size_t i = 0; i < SPOKEN_TOKENS; i++)
-            tokens[i] = (transcript_token){ones % 2 ? long_word : " y", 5, 1};
-        for (size_t round = 0; round <= ones / 2; round++) {
-            size_t count = round < ones / 2 ? 1 : SPOKEN_TOKENS;
+            tokens[i] = (transcript_token){pattern < 4 * 12 ? long_word : " y", 5, 1};
+        for (size_t round = 0; round <= rounds; round++) {
+            size_t count = round < rounds ? few : SPOKEN_TOKENS;
             transcript_hypothesis hypotheses[3] = {
                 {tokens, count, 0.5f}, {tokens, count - 1, 0.3f}, {tokens, count / 2, 0.2f}};
             transcript_segment(self, hypotheses, 3, 6);

@@ -1,10 +1,10 @@
 /*
- * Words of a hypothesis: runs of tokens, with the encodings they cover, their tokens' probability
- * and the support they have among competing hypotheses.  A word refers to its hypothesis' tokens
- * and owns no text, so competing hypotheses cost a few dozen bytes a word.
+ * Runs: the words of a hypothesis as runs of its tokens, with the encodings they cover, their
+ * tokens' probability and the support they have among competing hypotheses.  A run refers to its
+ * hypothesis' tokens and owns no text, so competing hypotheses cost a few dozen bytes a word.
  */
-#ifndef TRANSCRIPT_WORDS_H
-#define TRANSCRIPT_WORDS_H
+#ifndef TRANSCRIPT_RUNS_H
+#define TRANSCRIPT_RUNS_H
 
 #include "transcript/transcript.h"
 
@@ -16,26 +16,26 @@ typedef struct word_run {
 } word_run;
 
 /* Any float as a probability: not-a-number is 0, the rest is clipped to 0..1. */
-float words_probability(float value);
+float runs_probability(float value);
 
 /* Splits a hypothesis into words with zero support; out_words has room for token_count.  Returns
  * how many, at most token_count. */
-size_t words_split(const transcript_hypothesis *hypothesis, word_run *out_words);
+size_t runs_split(const transcript_hypothesis *hypothesis, word_run *out_words);
 
 /* Bytes of a word's text, without a terminator; never 0. */
-size_t words_length(const transcript_hypothesis *hypothesis, const word_run *word);
+size_t runs_length(const transcript_hypothesis *hypothesis, const word_run *word);
 /* Writes these bytes, unterminated. */
-void words_write(const transcript_hypothesis *hypothesis, const word_run *word, char *out_text);
+void runs_write(const transcript_hypothesis *hypothesis, const word_run *word, char *out_text);
 
 /* Whether two hypotheses read the same. */
-bool words_same(const transcript_hypothesis *a, const word_run *a_words, size_t a_count,
+bool runs_same(const transcript_hypothesis *a, const word_run *a_words, size_t a_count,
     const transcript_hypothesis *b, const word_run *b_words, size_t b_count);
 
 /* Adds the posterior of `other` to the support of those words of a hypothesis that it contains. */
-void words_add_support(const transcript_hypothesis *hypothesis, word_run *words, size_t count,
+void runs_add_support(const transcript_hypothesis *hypothesis, word_run *words, size_t count,
     const transcript_hypothesis *other, const word_run *other_words, size_t other_count);
 
 /* Of a word whose support is complete: 0..1. */
-float words_confidence(const word_run *word);
+float runs_confidence(const word_run *word);
 
 #endif

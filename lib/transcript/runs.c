@@ -1,9 +1,9 @@
-#include "transcript/words.h"
+#include "transcript/runs.h"
 
 #include <math.h>
 #include <string.h>
 
-float words_probability(float value)
+float runs_probability(float value)
 {
     if (!(value > 0))
         return 0;
@@ -58,7 +58,7 @@ static int reader_next(reader *text)
     }
 }
 
-size_t words_length(const transcript_hypothesis *hypothesis, const word_run *word)
+size_t runs_length(const transcript_hypothesis *hypothesis, const word_run *word)
 {
     reader text = reader_open(hypothesis, word);
     size_t length = 0;
@@ -67,7 +67,7 @@ size_t words_length(const transcript_hypothesis *hypothesis, const word_run *wor
     return length;
 }
 
-void words_write(const transcript_hypothesis *hypothesis, const word_run *word, char *out_text)
+void runs_write(const transcript_hypothesis *hypothesis, const word_run *word, char *out_text)
 {
     reader text = reader_open(hypothesis, word);
     for (int byte; (byte = reader_next(&text)) >= 0;)
@@ -78,11 +78,11 @@ static float mean_probability(const transcript_token *tokens, size_t count)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
-        sum += log(words_probability(tokens[i].probability)); /* log 0 = -inf gives 0 below */
-    return words_probability((float)exp(sum / (double)count));
+        sum += log(runs_probability(tokens[i].probability)); /* log 0 = -inf gives 0 below */
+    return runs_probability((float)exp(sum / (double)count));
 }
 
-size_t words_split(const transcript_hypothesis *hypothesis, word_run *out_words)
+size_t runs_split(const transcript_hypothesis *hypothesis, word_run *out_words)
 {
     const transcript_token *tokens = hypothesis->tokens;
     size_t count = 0, token = 0;
@@ -99,7 +99,7 @@ size_t words_split(const transcript_hypothesis *hypothesis, word_run *out_words)
         };
         if (word.last < word.first)
             word.last = word.first;
-        if (words_length(hypothesis, &word) > 0)
+        if (runs_length(hypothesis, &word) > 0)
             out_words[count++] = word;
         token = end;
     }
@@ -119,7 +119,7 @@ static bool same_text(const transcript_hypothesis *a, const word_run *a_word,
     }
 }
 
-bool words_same(const transcript_hypothesis *a, const word_run *a_words, size_t a_count,
+bool runs_same(const transcript_hypothesis *a, const word_run *a_words, size_t a_count,
     const transcript_hypothesis *b, const word_run *b_words, size_t b_count)
 {
     if (a_count != b_count)
@@ -130,10 +130,10 @@ bool words_same(const transcript_hypothesis *a, const word_run *a_words, size_t 
     return true;
 }
 
-void words_add_support(const transcript_hypothesis *hypothesis, word_run *words, size_t count,
+void runs_add_support(const transcript_hypothesis *hypothesis, word_run *words, size_t count,
     const transcript_hypothesis *other, const word_run *other_words, size_t other_count)
 {
-    float posterior = words_probability(other->posterior);
+    float posterior = runs_probability(other->posterior);
     size_t from = 0; /* both are in order of time: what lies before one word does before the next */
     for (size_t i = 0; i < count; i++) {
         while (from < other_count && other_words[from].last + 1 < words[i].first)
@@ -147,7 +147,7 @@ void words_add_support(const transcript_hypothesis *hypothesis, word_run *words,
     }
 }
 
-float words_confidence(const word_run *word)
+float runs_confidence(const word_run *word)
 {
-    return words_probability(word->support) * word->probability;
+    return runs_probability(word->support) * word->probability;
 }
