@@ -45,19 +45,20 @@ typedef enum call_status {
 
 /* One method of a service. */
 typedef struct call_method {
-    const char *path;         /* "/package.Service/Method" */
-    bool client_streams;      /* otherwise exactly one message comes, then half_close */
-    bool recognises;          /* counts against max_streams */
-    void *service;            /* handed to begin */
+    const char *path;    /* "/package.Service/Method" */
+    bool client_streams; /* otherwise exactly one message comes, then half_close */
+    bool recognises;     /* counts against max_streams */
+    void *service;       /* handed to begin */
 
     /* The call has come.  Returns the session that the other functions get, or NULL after having
      * called call_finish.  The first call_read is the session's own to make. */
     void *(*begin)(void *service, call *call);
     /* A message; the bytes are borrowed for the time of the call. */
     void (*message)(void *session, const uint8_t *bytes, size_t size);
-    /* The client sends no more.  NULL if nothing is to be done. */
+    /* The client sends no more; unasked for where only one message comes.  May come just before an
+     * end by cancellation, which gRPC does not tell apart.  NULL if nothing is to be done. */
     void (*half_close)(void *session);
-    /* After call_wake, or when call_can_write has become true again. */
+    /* After call_wake, or when call_can_write has become true again.  NULL likewise. */
     void (*ready)(void *session);
     /* The call is over, however it ended; frees the session.  Nothing of the call may be used
      * afterwards, call_wake included. */

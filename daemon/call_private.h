@@ -1,0 +1,92 @@
+/*
+ * What server.c and call.c share: the insides of a call, and what each does for the other.
+ *
+ * gRPC works on operations: each is started with a tag and returned once, with that tag, by the
+ * completion queue.  Here the tag is an `operation` inside the call (or server) it belongs to, and
+ * the call's memory outlives all that are out.
+ */
+#ifndef DAEMON_CALL_PRIVATE_H
+#define DAEMON_CALL_PRIVATE_H
+
+#include <grpc/grpc.h>
+#include <stdatomic.h>
+
+#include "daemon/alarms.h"
+#include "daemon/call.h"
+#include "daemon/server.h"
+
+/* Messages and bytes waiting to go out, the one under way included.  A message is never split, so
+ * the last may go beyond. */
+#define CALL_QUEUE_MESSAGES 64
+#define CALL_QUEUE_BYTES (1 << 20)
+/* How long a client may take to fetch what a finished call still has for it. */
+#define CALL_LINGER_MS 30000
+
+/* An operation's tag. */
+typedef struct operation {
+    void (*done)(void *owner, bool success);
+    void *owner;
+} operation;
+
+/* A copy of a request header, made when first asked for. */
+typedef struct header_copy {
+    struct header_copy *next;
+    size_t index; /* in headers */
+    char text[];
+} header_copy;
+
+struct call {
+    /* Constant. */
+    server *server;
+    grpc_call *grpc;
+    const call_method *method; /* NULL: refused */
+    char *peer;                /* of gpr_malloc */
+    grpc_metadata_array headers;
+    operation reading, writing, finishing, closing, waking;
+
+    /* Any thread: whether `waking` is out. */
+    _Atomic bool is_woken;
+
+    /* The server's thread. */
+    void *session; /* NULL before begin and after end */
+    call *previous, *next;
+    bool counts; /* as a stream */
+    alarm_entry alarm;
+    unsigned out; /* operations out, other than waking */
+
+    bool is_reading, has_message, half_closed;
+    grpc_byte_buffer *incoming;
+
+    grpc_byte_buffer *queue[CALL_QUEUE_MESSAGES]; /* a ring; the first may be under way */
+    size_t queue_sizes[CALL_QUEUE_MESSAGES];
+    size_t queue_first, queue_count, queue_bytes;
+    bool is_writing, sent_headers;
+
+    bool finished, sent_status;
+    call_status status;
+    char message[512];
+
+    bool is_over; /* gRPC has said so; what is out comes back, then the memory goes */
+    int was_cancelled;
+
+    header_copy *copies;
+};
+
+/* Takes grpc_call and what headers holds.  NULL: out of memory; nothing is taken. */
+call *call_create(
+    server *server, grpc_call *grpc_call, grpc_metadata_array *headers, const call_method *method);
+/* Hands it to its method. */
+void call_begin(call *call);
+/* Answers with a status at once. */
+void call_refuse(call *call, call_status status, const char *message);
+/* Its alarm is due. */
+void call_ring(call *call);
+/* Ends it without regard to what is queued. */
+void call_cancel(call *call, call_status status, const char *message);
+
+/* The alarms of the server that a call is of. */
+alarms *server_alarms(server *server);
+/* A call is over: takes it from the books. */
+void server_forget(server *server, call *call);
+
+#endif

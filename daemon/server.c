@@ -1,0 +1,605 @@
+/*
+ * One completion queue, one thread that takes from it.  Whatever gRPC returns carries an operation
+ * (call_private.h) that says whose it is; the server's own are
+ *
+ *     request    out from server_run on: the next call that a client begins
+ *     bell       an operation of nothing on a channel that leads nowhere, to get the thread out of
+ *                its wait: the ringer, a thread that does nothing but wait for server_shutdown's
+ *                eventfd, starts it.  Signal handlers can't do that themselves (gRPC takes locks),
+ *                and polling a flag would wake an idle machine for nothing.
+ *     stopped    gRPC has let go of all connections
+ *
+ *     SERVING --server_shutdown--> DRAINING --no stream left, or time is up--> STOPPING --> STOPPED
+ *
+ * Messages are taken uncompressed only: gRPC's C core expands a compressed one without a limit, and
+ * audio doesn't shrink by gzip.
+ */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <grpc/compression.h>
+#include <grpc/grpc_security.h>
+#include <grpc/slice.h>
+#include <grpc/support/log.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "daemon/call_private.h"
+#include "daemon/listen.h"
+
+/* Dead connections: asked after half a minute of silence, given up 20 s later. */
+#define KEEPALIVE_MS 30000
+#define KEEPALIVE_TIMEOUT_MS 20000
+/* Clients may ask the same, as often as this. */
+#define CLIENT_PING_MIN_MS 10000
+/* What has connected must have begun to speak HTTP/2 (and TLS) by then. */
+#define HANDSHAKE_MS 10000
+/* How long idle connections may take to go once the last call has ended. */
+#define GOODBYE_MS 500
+
+typedef enum server_phase {
+    SERVER_SERVING,
+    SERVER_DRAINING,
+    SERVER_STOPPING,
+    SERVER_STOPPED,
+} server_phase;
+
+typedef struct server_place {
+    char *unix_path; /* NULL for TCP */
+    dev_t device;    /* of the socket's file */
+    ino_t inode;
+    int port;
+} server_place;
+
+struct server {
+    /* Constant after create. */
+    const call_method *const *methods; /* [method_count] */
+    size_t method_count;
+    server_options limits; /* its numbers and hook; the pointers to texts have gone */
+    server_place *places;  /* [place_count] */
+    size_t place_count;
+    grpc_server *grpc;
+    grpc_completion_queue *queue;
+    grpc_channel *nowhere;
+    grpc_call *bell_call; /* on `nowhere`; never sends anything */
+    int shutdown_fd;
+    pthread_t ringer;
+    bool has_ringer;
+
+    /* Any thread. */
+    _Atomic uint64_t stop_at_ms; /* UINT64_MAX: not to stop */
+    _Atomic bool is_rung;        /* `bell` is out */
+    _Atomic bool is_closing;     /* the ringer is to go */
+    _Atomic uint32_t streams;
+    _Atomic uint64_t streams_total;
+
+    /* The server's thread. */
+    server_phase phase;
+    bool has_cancelled;        /* the calls, time being up */
+    uint64_t disconnect_at_ms; /* UINT64_MAX: not yet; 0: done */
+    bool is_requesting;
+    operation request, bell, stopped;
+    grpc_call *requested;
+    grpc_call_details details;
+    grpc_metadata_array headers;
+    call *calls;
+    uint32_t call_count; /* refused ones included */
+    alarms alarms;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- Calls coming and going ---- */
+
+alarms *server_alarms(server *self)
+{
+    return &self->alarms;
+}
+
+static void enlist(server *self, call *one)
+{
+    one->next = self->calls;
+    if (one->next != NULL)
+        one->next->previous = one;
+    self->calls = one;
+    self->call_count++;
+}
+
+void server_forget(server *self, call *one)
+{
+    if (one->previous != NULL)
+        one->previous->next = one->next;
+    else
+        self->calls = one->next;
+    if (one->next != NULL)
+        one->next->previous = one->previous;
+    self->call_count--;
+    if (one->counts)
+        atomic_fetch_sub(&self->streams, 1);
+}
+
+static const call_method *find_method(const server *self, grpc_slice path)
+{
+    for (size_t i = 0; i < self->method_count; i++)
+        if (grpc_slice_str_cmp(path, self->methods[i]->path) == 0)
+            return self->methods[i];
+    return NULL;
+}
+
+/* Length of the part of a peer that says who it is: "ipv4:127.0.0.1" of "ipv4:127.0.0.1:4711".
+ * Unix peers have no names and count as one. */
+static size_t client_length(const char *peer)
+{
+    const char *port = strrchr(peer, ':');
+    return strncmp(peer, "unix", 4) == 0 || port == NULL ? strcspn(peer, ":")
+                                                         : (size_t)(port - peer);
+}
+
+static uint32_t streams_of_client(const server *self, const char *peer)
+{
+    size_t length = client_length(peer);
+    uint32_t count = 0;
+    for (const call *one = self->calls; one != NULL; one = one->next)
+        if (one->counts && client_length(one->peer) == length &&
+            memcmp(one->peer, peer, length) == 0)
+            count++;
+    return count;
+}
+
+/* Why a call can't be taken; CALL_OK if it can. */
+static call_status objection(const server *self, const call *one, char *message, size_t size)
+{
+    const server_options *limits = &self->limits;
+    if (self->phase >= SERVER_STOPPING ||
+        (self->phase == SERVER_DRAINING && one->method->recognises)) {
+        snprintf(message, size, "the server is shutting down");
+        return CALL_UNAVAILABLE;
+    }
+    if (self->call_count >= limits->max_calls) {
+        snprintf(
+            message, size, "the server's limit of %u calls at once is reached", limits->max_calls);
+        return CALL_RESOURCE_EXHAUSTED;
+    }
+    if (!one->method->recognises)
+        return CALL_OK;
+    if (atomic_load(&self->streams) >= limits->max_streams) {
+        snprintf(message, size, "the server's limit of %u streams at once is reached",
+            limits->max_streams);
+        return CALL_RESOURCE_EXHAUSTED;
+    }
+    if (limits->max_streams_per_client > 0 &&
+        streams_of_client(self, one->peer) >= limits->max_streams_per_client) {
+        snprintf(message, size, "the limit of %u streams at once of one client is reached",
+            limits->max_streams_per_client);
+        return CALL_RESOURCE_EXHAUSTED;
+    }
+    return CALL_OK;
+}
+
+static void accept_call(server *self)
+{
+    const call_method *method = find_method(self, self->details.method);
+    /* Even refusing takes a call; a flood of them is cut off without one. */
+    call *one = self->call_count < self->alarms.room
+                     ? call_create(self, self->requested, &self->headers, method)
+                     : NULL;
+    if (one == NULL) {
+        grpc_call_cancel_with_status(self->requested, GRPC_STATUS_RESOURCE_EXHAUSTED,
+            "the server has too many calls", NULL);
+        grpc_call_unref(self->requested);
+        return;
+    }
+    char message[256];
+    call_status status = CALL_UNIMPLEMENTED;
+    if (method != NULL)
+        status = objection(self, one, message, sizeof(message));
+    else
+        snprintf(message, sizeof(message), "the server has no method %.*s",
+            (int)(GRPC_SLICE_LENGTH(self->details.method) < 200
+                      ? GRPC_SLICE_LENGTH(self->details.method)
+                      : 200),
+            (const char *)GRPC_SLICE_START_PTR(self->details.method));
+    enlist(self, one);
+    if (status != CALL_OK) {
+        call_refuse(one, status, message);
+        return;
+    }
+    one->counts = method->recognises;
+    if (one->counts) {
+        atomic_fetch_add(&self->streams, 1);
+        atomic_fetch_add(&self->streams_total, 1);
+    }
+    call_begin(one);
+}
+
+static void request_call(server *self)
+{
+    grpc_call_details_init(&self->details);
+    self->is_requesting =
+        grpc_server_request_call(self->grpc, &self->requested, &self->details,
+            &self->headers, self->queue, self->queue, &self->request) == GRPC_CALL_OK;
+}
+
+static void on_request(void *owner, bool success)
+{
+    server *self = owner;
+    self->is_requesting = false;
+    if (success)
+        accept_call(self);
+    grpc_call_details_destroy(&self->details);
+    /* Without success gRPC is shutting down. */
+    if (success)
+        request_call(self);
+}
+
+/* ---- Shutting down ---- */
+
+static void on_bell(void *owner, bool success)
+{
+    server *self = owner;
+    atomic_store(&self->is_rung, false);
+}
+
+static void *run_ringer(void *argument)
+{
+    server *self = argument;
+    while (!atomic_load(&self->is_closing)) {
+        eventfd_t count;
+        if (eventfd_read(self->shutdown_fd, &count) != 0)
+            continue;
+        if (!atomic_load(&self->is_closing) && !atomic_exchange(&self->is_rung, true))
+            grpc_call_start_batch(self->bell_call, NULL, 0, &self->bell, NULL);
+    }
+    return NULL;
+}
+
+void server_shutdown(server *self, uint32_t drain_ms)
+{
+    int kept = errno;
+    uint64_t at = now_ms() + drain_ms;
+    uint64_t before = atomic_load(&self->stop_at_ms);
+    while (at < before && !atomic_compare_exchange_weak(&self->stop_at_ms, &before, at))
+        ;
+    eventfd_write(self->shutdown_fd, 1);
+    errno = kept;
+}
+
+static void on_stopped(void *owner, bool success)
+{
+    server *self = owner;
+    self->phase = SERVER_STOPPED;
+}
+
+static void begin_stopping(server *self)
+{
+    self->phase = SERVER_STOPPING;
+    for (call *one = self->calls; one != NULL; one = one->next)
+        if (!one->counts)
+            call_finish(one, CALL_UNAVAILABLE, "the server is shutting down");
+    grpc_server_shutdown_and_notify(self->grpc, self->queue, &self->stopped);
+}
+
+/* Goes on with what server_shutdown has begun, as far as it is time for. */
+static void advance_shutdown(server *self, uint64_t now)
+{
+    uint64_t stop_at = atomic_load(&self->stop_at_ms);
+    if (stop_at == UINT64_MAX)
+        return;
+    if (self->phase == SERVER_SERVING) {
+        self->phase = SERVER_DRAINING;
+        if (self->limits.draining != NULL)
+            self->limits.draining(self->limits.context);
+    }
+    if (self->phase == SERVER_DRAINING && (atomic_load(&self->streams) == 0 || now >= stop_at))
+        begin_stopping(self);
+    if (self->phase != SERVER_STOPPING)
+        return;
+    if (now >= stop_at && !self->has_cancelled) {
+        self->has_cancelled = true;
+        for (call *one = self->calls; one != NULL; one = one->next)
+            call_cancel(one, CALL_UNAVAILABLE, "the server is shutting down");
+    }
+    if (self->call_count == 0 && self->disconnect_at_ms == UINT64_MAX)
+        self->disconnect_at_ms = now + GOODBYE_MS;
+    if (self->disconnect_at_ms != 0 && now >= self->disconnect_at_ms) {
+        self->disconnect_at_ms = 0;
+        grpc_server_cancel_all_calls(self->grpc);
+    }
+}
+
+/* ---- Running ---- */
+
+/* When to wake although nothing has come. */
+static uint64_t next_ms(const server *self)
+{
+    uint64_t next = alarms_next_ms(&self->alarms);
+    uint64_t stop_at = atomic_load(&self->stop_at_ms);
+    if (!self->has_cancelled && stop_at < next)
+        next = stop_at;
+    if (self->disconnect_at_ms != 0 && self->disconnect_at_ms < next)
+        next = self->disconnect_at_ms;
+    return next;
+}
+
+static gpr_timespec deadline_of(uint64_t at_ms)
+{
+    if (at_ms == UINT64_MAX)
+        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    return (gpr_timespec){.tv_sec = (int64_t)(at_ms / 1000),
+        .tv_nsec = (int32_t)(at_ms % 1000 * 1000000),
+        .clock_type = GPR_CLOCK_MONOTONIC};
+}
+
+/* Takes one event, if any comes in time.  Returns false once the queue has shut down. */
+static bool take_event(server *self, uint64_t until_ms)
+{
+    grpc_event event = grpc_completion_queue_next(self->queue, deadline_of(until_ms), NULL);
+    if (event.type == GRPC_OP_COMPLETE) {
+        operation *tag = event.tag;
+        tag->done(tag->owner, event.success != 0);
+    }
+    return event.type != GRPC_QUEUE_SHUTDOWN;
+}
+
+static bool is_running(const server *self)
+{
+    return self->phase != SERVER_STOPPED || self->call_count > 0 || self->is_requesting;
+}
+
+static void run_until_stopped(server *self)
+{
+    while (is_running(self)) {
+        uint64_t now = now_ms();
+        alarm_entry *due;
+        while ((due = alarms_take_due(&self->alarms, now)) != NULL)
+            call_ring(due->owner);
+        advance_shutdown(self, now);
+        if (is_running(self))
+            take_event(self, next_ms(self));
+    }
+}
+
+void server_run(server *self)
+{
+    if (!self->is_requesting)
+        request_call(self);
+    run_until_stopped(self);
+}
+
+uint32_t server_streams(const server *self)
+{
+    return atomic_load(&self->streams);
+}
+
+uint64_t server_streams_total(const server *self)
+{
+    return atomic_load(&self->streams_total);
+}
+
+/* ---- Listening ---- */
+
+static grpc_server_credentials *create_credentials(const server_options *options, listen_kind kind)
+{
+    if (kind != LISTEN_TLS)
+        return grpc_insecure_server_credentials_create();
+    grpc_ssl_pem_key_cert_pair pair = {options->tls_key, options->tls_certificate};
+    return grpc_ssl_server_credentials_create_ex(
+        NULL, &pair, 1, GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE, NULL);
+}
+
+/* Remembers the socket's file, so that destroy removes this one and no other of its name. */
+static steno_status remember_unix(
+    server_place *place, const char *path, const char *text, steno_error *error)
+{
+    struct stat there;
+    if (lstat(path, &there) != 0)
+        return error_set(error, STENO_ERROR_IO, "can't listen on %s: %s", text, strerror(errno));
+    place->device = there.st_dev;
+    place->inode = there.st_ino;
+    place->unix_path = memory_duplicate(path);
+    return place->unix_path != NULL ? STENO_OK : error_memory(error);
+}
+
+static steno_status listen_on(
+    server *self, const server_options *options, size_t index, steno_error *error)
+{
+    const char *text = options->addresses[index];
+    listen_address address;
+    steno_status status = listen_parse(text, &address, error);
+    if (status < 0)
+        return status;
+    if (address.kind == LISTEN_TLS &&
+        (options->tls_certificate == NULL || options->tls_key == NULL))
+        return error_set(
+            error, STENO_ERROR_ARGUMENT, "%s: TLS needs a certificate and its private key", text);
+    status = listen_probe(&address, text, error);
+    if (status < 0)
+        return status;
+    grpc_server_credentials *credentials = create_credentials(options, address.kind);
+    /* A Unix socket is for its user and group from its first moment on: 0660. */
+    mode_t mask = umask(0117);
+    int port = grpc_server_add_http2_port(self->grpc, address.grpc, credentials);
+    umask(mask);
+    grpc_server_credentials_release(credentials);
+    if (port == 0)
+        return address.kind == LISTEN_TLS
+                   ? error_set(error, STENO_ERROR_ARGUMENT,
+                         "can't listen on %s: the certificate or the key is damaged, or they do "
+                         "not belong "
+                         "together",
+                         text)
+                   : error_set(error, STENO_ERROR_IO, "can't listen on %s", text);
+    if (address.kind == LISTEN_UNIX)
+        return remember_unix(&self->places[index], address.path, text, error);
+    self->places[index].port = port;
+    return STENO_OK;
+}
+
+int server_port(const server *self, size_t address)
+{
+    return address < self->place_count ? self->places[address].port : 0;
+}
+
+static void forget_unix(const server_place *place)
+{
+    struct stat there;
+    if (place->unix_path != NULL && lstat(place->unix_path, &there) == 0 &&
+        there.st_dev == place->device && there.st_ino == place->inode)
+        unlink(place->unix_path);
+}
+
+/* ---- Creating and destroying ---- */
+
+static grpc_arg number_arg(const char *key, size_t value)
+{
+    return (grpc_arg){.type = GRPC_ARG_INTEGER,
+        .key = (char *)key,
+        .value.integer = value < INT32_MAX ? (int)value : INT32_MAX};
+}
+
+static grpc_server *create_grpc_server(const server_options *options)
+{
+    grpc_resource_quota *quota = grpc_resource_quota_create("stenod");
+    grpc_resource_quota_resize(quota, options->memory_bytes);
+    grpc_arg args[] = {
+        number_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->max_message_bytes),
+        number_arg(GRPC_ARG_MAX_METADATA_SIZE, options->max_metadata_bytes),
+        number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, options->max_calls),
+        number_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
+        /* Windows that stay as they are: what a client may have waiting here is bounded. */
+        number_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
+        number_arg(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS),
+        number_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
+        number_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+        number_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, CLIENT_PING_MIN_MS),
+        number_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS),
+        number_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1U << GRPC_COMPRESS_NONE),
+        {.type = GRPC_ARG_POINTER,
+            .key = (char *)GRPC_ARG_RESOURCE_QUOTA,
+            .value.pointer = {.p = quota, .vtable = grpc_resource_quota_arg_vtable()}},
+    };
+    grpc_channel_args all = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
+    grpc_server *grpc = grpc_server_create(&all, NULL);
+    grpc_resource_quota_unref(quota);
+    return grpc;
+}
+
+/* gRPC logs what clients do wrong; it speaks only when asked to by its own variables. */
+static void keep_quiet(gpr_log_func_args *args) {}
+
+static steno_status start_ringer(server *self, steno_error *error)
+{
+    self->shutdown_fd = eventfd(0, EFD_CLOEXEC);
+    if (self->shutdown_fd < 0)
+        return error_set(error, STENO_ERROR_IO, "can't create an eventfd: %s", strerror(errno));
+    self->nowhere =
+        grpc_lame_client_channel_create("nowhere", GRPC_STATUS_UNAVAILABLE, "leads nowhere");
+    self->bell_call =
+        grpc_channel_create_call(self->nowhere, NULL, GRPC_PROPAGATE_DEFAULTS, self->queue,
+            grpc_slice_from_static_string("/"), NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    int code = pthread_create(&self->ringer, NULL, run_ringer, self);
+    if (code != 0)
+        return error_set(error, STENO_ERROR_IO, "can't start a thread: %s", strerror(code));
+    self->has_ringer = true;
+    return STENO_OK;
+}
+
+static steno_status start_server(server *self, const server_options *options, steno_error *error)
+{
+    self->places = memory_allocate(options->address_count, sizeof(*self->places));
+    /* Twice: as many calls may be on their way out after a refusal. */
+    if (self->places == NULL || alarms_init(&self->alarms, 2 * (size_t)options->max_calls) < 0)
+        return error_memory(error);
+    self->place_count = options->address_count;
+    steno_status status = start_ringer(self, error);
+    for (size_t i = 0; i < options->address_count && status == STENO_OK; i++)
+        status = listen_on(self, options, i, error);
+    return status;
+}
+
+steno_status server_create(const server_options *options, const call_method *const *methods,
+    size_t method_count, server **out_server, steno_error *error)
+{
+    if (options->address_count == 0 || options->max_calls == 0)
+        return error_set(
+            error, STENO_ERROR_ARGUMENT, "a server needs an address and room for calls");
+    server *self = memory_allocate(1, sizeof(*self));
+    if (self == NULL)
+        return error_memory(error);
+    self->methods = methods;
+    self->method_count = method_count;
+    self->limits = *options;
+    self->shutdown_fd = -1;
+    self->stop_at_ms = UINT64_MAX;
+    self->disconnect_at_ms = UINT64_MAX;
+    self->request = (operation){on_request, self};
+    self->bell = (operation){on_bell, self};
+    self->stopped = (operation){on_stopped, self};
+    if (getenv("GRPC_VERBOSITY") == NULL && getenv("GRPC_TRACE") == NULL)
+        gpr_set_log_function(keep_quiet);
+    grpc_init();
+    grpc_metadata_array_init(&self->headers);
+    self->queue = grpc_completion_queue_create_for_next(NULL);
+    self->grpc = create_grpc_server(options);
+    grpc_server_register_completion_queue(self->grpc, self->queue, NULL);
+    steno_status status = start_server(self, options, error);
+    grpc_server_start(self->grpc);
+    if (status < 0) {
+        server_destroy(self);
+        return status;
+    }
+    *out_server = self;
+    return STENO_OK;
+}
+
+static void stop_ringer(server *self)
+{
+    if (self->has_ringer) {
+        atomic_store(&self->is_closing, true);
+        eventfd_write(self->shutdown_fd, 1);
+        pthread_join(self->ringer, NULL);
+    }
+    if (self->bell_call != NULL)
+        grpc_call_unref(self->bell_call);
+    if (self->nowhere != NULL)
+        grpc_channel_destroy(self->nowhere);
+    if (self->shutdown_fd >= 0)
+        close(self->shutdown_fd);
+}
+
+void server_destroy(server *self)
+{
+    if (self == NULL)
+        return;
+    /* One that never ran, or did not start whole, has no calls but may have connections. */
+    atomic_store(&self->stop_at_ms, 0);
+    run_until_stopped(self);
+    stop_ringer(self);
+    grpc_server_destroy(self->grpc);
+    grpc_completion_queue_shutdown(self->queue);
+    while (take_event(self, UINT64_MAX))
+        ;
+    grpc_completion_queue_destroy(self->queue);
+    grpc_metadata_array_destroy(&self->headers);
+    for (size_t i = 0; i < self->place_count; i++) {
+        forget_unix(&self->places[i]);
+        memory_free(self->places[i].unix_path);
+    }
+    memory_free(self->places);
+    alarms_finish(&self->alarms);
+    grpc_shutdown();
+    memory_free(self);
+}
