@@ -237,7 +237,7 @@ size_t stream_samples_wanted(const steno_stream *s, size_t chunks)
 
 bool stream_claim_turn(steno_stream *s)
 {
-    bool wants = s->finishing || s->written - s->read >= s->wanted;
+    bool wants = s->finishing || s->flushing || s->written - s->read >= s->wanted;
     if (s->scheduled || s->ended || s->failure.status < 0 || !wants || !outbox_has_room(s->outbox))
         return false;
     s->scheduled = true;
@@ -353,6 +353,22 @@ steno_status steno_stream_finish(steno_stream *stream)
     stream->finishing = true;
     stream->full_told = false; /* room is of no use any more */
     stream->end_ms = steno_stream_fed_ms(stream);
+    owner_unlock(stream);
+    return status;
+}
+
+steno_status steno_stream_flush(steno_stream *stream)
+{
+    if (!stream)
+        return STENO_ERROR_ARGUMENT;
+    steno_status status = STENO_OK;
+    owner_lock(stream);
+    if (stream->finishing) {
+        status = STENO_ERROR_STATE;
+    } else {
+        stream->flushing = true;
+        stream->flush_at = stream->written;
+    }
     owner_unlock(stream);
     return status;
 }

@@ -49,6 +49,8 @@ struct steno_stream {
     uint64_t done_ms;    /* audio recognised */
     bool scheduled;      /* has, or will have, a turn */
     bool full_told;      /* the last feed said FULL */
+    bool flushing;       /* all up to flush_at is to become final */
+    uint64_t flush_at;   /* what was written when that was asked for */
     bool finishing;      /* nothing more will be written */
     uint64_t end_ms;     /* then: the audio's length */
     bool ended;          /* nothing more will be put in the outbox */

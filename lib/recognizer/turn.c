@@ -14,6 +14,10 @@
  * The end of the audio: zeros follow the last sample, TAIL_ENCODINGS encodings' worth, so that the
  * last word gets the pause and the look-ahead it would have had in a longer recording; then as many
  * more as complete the window of the last frame.  The last chunk is cut where that ends.
+ *
+ * A flush: whole chunks first, then one that is cut after as many encodings as there are samples
+ * for; the search ends its segment there, and the next chunk begins with the next sample.  Nothing
+ * is made up, so times go on as before.
  */
 #include "recognizer/turn.h"
 
@@ -35,7 +39,9 @@ typedef struct part {
     float *encodings; /* [encoding_count, dimension] */
     bool idle;        /* nothing to do after all */
     bool last;        /* the audio ends with this */
-    bool room_came;   /* feed said FULL and now has room */
+    bool flush;       /* what was said becomes final with this */
+    uint64_t flush_at;
+    bool room_came; /* feed said FULL and now has room */
 } part;
 
 static size_t largest(size_t a, size_t b)
@@ -82,11 +88,29 @@ static void plan_tail(steno_stream *s, uint64_t total, uint64_t end_ms)
     s->silence = end > total ? (size_t)(end - total) : 0;
 }
 
+/* Samples that complete as many encodings, fewer than a chunk, as `available` samples can. */
+static size_t plan_cut(const steno_stream *s, size_t available)
+{
+    const model_config *c = &s->model->config;
+    size_t chunk_frames = encoder_frames_wanted(s->encoder_state, 1);
+    for (size_t left_out = 1; left_out < s->chunk; left_out++) {
+        size_t frames = chunk_frames - left_out * c->encoder.subsampling;
+        size_t samples =
+            frontend_samples_wanted(s->frontend) + (frames - 1) * c->frontend.hop_samples;
+        if (samples <= available)
+            return samples;
+    }
+    return 0;
+}
+
 /* extra_rows: encodings beyond the first chunk. */
 static void plan(part *p, size_t extra_rows)
 {
     steno_stream *s = p->stream;
     engine_task_lock(&s->task);
+    bool flushing = s->flushing && !s->finishing;
+    uint64_t flush_left = s->flush_at > s->read ? s->flush_at - s->read : 0;
+    p->flush_at = s->flush_at;
     size_t queued = (size_t)(s->written - s->read);
     uint64_t written = s->written, end_ms = s->end_ms;
     bool finishing = s->finishing;
@@ -98,6 +122,8 @@ static void plan(part *p, size_t extra_rows)
         plan_tail(s, written, end_ms);
 
     size_t available = queued + (s->tail_known ? s->silence : 0);
+    if (flushing && flush_left < available)
+        available = (size_t)flush_left;
     size_t chunks = 1 + extra_rows / s->chunk;
     while (chunks > 0 && stream_samples_wanted(s, chunks) > available)
         chunks--;
@@ -106,8 +132,11 @@ static void plan(part *p, size_t extra_rows)
         if (chunks == 0)
             taken = available;
         p->last = taken == available;
+    } else if (flushing && chunks == 0) {
+        taken = plan_cut(s, available);
+        p->flush = true;
     }
-    p->idle = taken == 0 && !p->last;
+    p->idle = taken == 0 && !p->last && !p->flush;
     p->samples = smallest(taken, queued);
     p->silence = taken - p->samples;
     p->frame_count = taken ? frontend_frames_after(s->frontend, taken) : 0;
@@ -223,7 +252,8 @@ static bool decode_step(part *parts, size_t count, size_t step, decoder_item *it
     for (size_t i = 0; i < count; i++) {
         part *p = &parts[i];
         size_t done = step * p->stream->chunk;
-        bool only_end = p->last && p->encoding_count == 0 && step == 0;
+        bool ends = p->last || p->flush;
+        bool only_end = ends && p->encoding_count == 0 && step == 0;
         if (p->idle || (done >= p->encoding_count && !only_end))
             continue;
         size_t rows = smallest(p->stream->chunk, p->encoding_count - done);
@@ -231,7 +261,7 @@ static bool decode_step(part *parts, size_t count, size_t step, decoder_item *it
             .search = p->stream->search,
             .encodings = p->encodings + done * p->stream->model->config.encoder.dimension,
             .count = rows,
-            .finish = p->last && done + rows == p->encoding_count,
+            .finish = ends && done + rows == p->encoding_count,
         };
         active[n++] = p;
     }
@@ -273,6 +303,8 @@ static void publish(part *p)
         s->wanted = wanted;
         s->ended = p->last;
         s->failure = s->turn_error;
+        if (p->flush && s->flush_at == p->flush_at)
+            s->flushing = false;
         news |= s->ended || s->failure.status < 0;
     }
     if (news)

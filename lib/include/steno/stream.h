@@ -94,6 +94,11 @@ STENO_API steno_status steno_stream_feed(
  * STENO_ERROR_STATE the second time. */
 STENO_API steno_status steno_stream_finish(steno_stream *stream);
 
+/* What was fed so far becomes final at once, without waiting for a pause; the stream goes on, with
+ * times counted as before.  A word being said at that moment is cut in two.  STENO_ERROR_STATE
+ * after finish. */
+STENO_API steno_status steno_stream_flush(steno_stream *stream);
+
 /* The next result: STENO_OK and a result valid until the next call on this stream; STENO_AGAIN
  * when there is none now; STENO_END after the last; an error if recognising failed. Finals come in
  * order and none is lost; of interim results only the newest is kept. */
