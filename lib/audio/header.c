@@ -33,7 +33,7 @@ static size_t peek(input *in, uint64_t offset, unsigned char *bytes, size_t size
     return count > 0 ? (size_t)count : 0;
 }
 
-const char *header_unsupported(input *in)
+const char *header_unsupported_start(const unsigned char *start)
 {
     static const struct {
         unsigned offset, size;
@@ -49,12 +49,17 @@ const char *header_unsupported(input *in)
         {0, 4, "wvpk", "WavPack"},
         {0, 4, ".RMF", "RealMedia"},
     };
-    unsigned char start[16];
-    peek(in, 0, start, sizeof start);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (memcmp(start + formats[i].offset, formats[i].bytes, formats[i].size) == 0)
             return formats[i].name;
     return NULL;
+}
+
+const char *header_unsupported(input *in)
+{
+    unsigned char start[HEADER_START_SIZE];
+    peek(in, 0, start, sizeof start);
+    return header_unsupported_start(start);
 }
 
 /* WAV (RIFF, RIFX) and AIFF (FORM): chunks of a name, a size and as many bytes, padded to even. */

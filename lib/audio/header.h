@@ -9,10 +9,14 @@
 
 #include "audio/input.h"
 
-/* Each reads from the input's beginning and leaves it there. */
+enum { HEADER_START_SIZE = 16 };
+
+/* Those of an input read from the input's beginning and leave it there. */
 
 /* The name of a known format that libsndfile can't read ("MP4", "WebM", ...), or NULL. */
 const char *header_unsupported(input *input);
+/* The same of a file that begins with these bytes [HEADER_START_SIZE]. */
+const char *header_unsupported_start(const unsigned char *start);
 
 /* Whether a WAV, AIFF or AU header promises more bytes of samples than follow it.  Sizes that
  * stand for "unknown", as writers to pipes put, promise nothing. */

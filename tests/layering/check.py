@@ -42,10 +42,13 @@ ABILITIES = {
         r"(open|fopen|fdopen|freopen|fstat|stat|lseek|mmap|pread)(64)?$|(read|write|close|access)$",
     ),
     "system": (r"sched\.h|time\.h|sys/time\.h", r"(clock_gettime|gettimeofday|time|getenv)$|sched_"),
+    "flac": (r"FLAC/.*", r"FLAC__"),
     "jansson": (r"jansson\.h", r"json_"),
     "kissfft": (r"kiss_fft\w*\.h|kissfft/.*", r"kiss_fft"),
     "onednn": (r"oneapi/.*|dnnl.*", r"dnnl_"),
     "openmp": (r"omp\.h", r"omp_|GOMP_"),
+    "mpg123": (r"mpg123\.h", r"mpg123_"),
+    "opus": (r"opus.*\.h", r"opus_"),
     "portaudio": (r"portaudio\.h", r"Pa_"),
     "sndfile": (r"sndfile\.h", r"sf_"),
     "soxr": (r"soxr\.h", r"soxr_"),
@@ -63,6 +66,9 @@ GRANTS = {
     "audio/convert.c": ["soxr"],
     "audio/file.c": ["sndfile"],
     "audio/input.c": ["files"],
+    "audio/stream_flac.c": ["flac"],
+    "audio/stream_mpeg.c": ["mpg123"],
+    "audio/stream_opus.c": ["opus"],
     "feature/frontend.c": ["kissfft"],
     "nn/weights.c": ["jansson"],
     "nn/ops_onednn.c": ["onednn", "openmp"],
@@ -81,8 +87,11 @@ STANDARD = set(
 )
 IN_PUBLIC_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 
-# Abilities that a client may not have: what libsteno does for it.
-NOT_FOR_CLIENTS = ["kissfft", "onednn", "openmp", "sndfile", "soxr"]
+# Abilities that clients and the daemon may not have: what libsteno does for them.
+NOT_FOR_PROGRAMS = ["flac", "kissfft", "mpg123", "onednn", "openmp", "opus", "sndfile", "soxr"]
+
+# The daemon's sources that speak gRPC.  These see no generated messages, and the others no gRPC.
+DAEMON_GRPC = ["call.c", "call_private.h", "server.c"]
 
 LONG_FILE_LINES = 600
 # In two parts each, so that this file does not speak of itself.
@@ -163,8 +172,22 @@ def check_client_source(root, source):
         if quoted:
             if not name.startswith("steno/") and not os.path.exists(os.path.join(client, name)):
                 yield f'{where}: a client may not include "{name}"'
-        elif ability_of_header(name) in NOT_FOR_CLIENTS:
+        elif ability_of_header(name) in NOT_FOR_PROGRAMS:
             yield f"{where}: a client may not include <{name}>"
+
+
+def check_daemon_source(root, source):
+    for line, name, quoted in includes_of(os.path.join(root, "daemon", source)):
+        where = f"daemon/{source}:{line}"
+        generated = name.endswith(".pb-c.h")
+        if quoted and not generated and not name.startswith(("daemon/", "steno/", "base/")):
+            yield f'{where}: the daemon may not include "{name}"'
+        elif generated and source in DAEMON_GRPC:
+            yield f"{where}: the gRPC layer may not see messages: {name}"
+        elif not quoted and name.startswith("grpc/") and source not in DAEMON_GRPC:
+            yield f"{where}: only {', '.join(DAEMON_GRPC)} may include <{name}>"
+        elif not quoted and ability_of_header(name) in NOT_FOR_PROGRAMS:
+            yield f"{where}: the daemon may not include <{name}>"
 
 
 def check_words(root):
@@ -212,6 +235,8 @@ def check_rules(root):
             violations += check_library_source(root, source)
     for source in files_under(os.path.join(root, "clients"), (".c", ".h")):
         violations += check_client_source(root, source)
+    for source in files_under(os.path.join(root, "daemon"), (".c", ".h")):
+        violations += check_daemon_source(root, source)
     for source in GRANTS:
         if not os.path.exists(os.path.join(library, source)):
             violations.append(f"lib/{source}: granted something but not there")

@@ -33,7 +33,7 @@ typedef enum steno_audio_kind {
     STENO_AUDIO_RAW_OR_WAV, /* WAV if it begins like one, else headerless samples */
     STENO_AUDIO_WAV,        /* PCM of 8, 16, 24 or 32 bits, float, mu-law, A-law */
     STENO_AUDIO_FLAC,       /* native FLAC, not in Ogg */
-    STENO_AUDIO_OGG_OPUS,   /* decoded to 16 kHz, mono or stereo */
+    STENO_AUDIO_OGG_OPUS,   /* decoded to 16 kHz whatever its own rate */
     STENO_AUDIO_MP3,        /* and MPEG layers I and II */
 } steno_audio_kind;
 
