@@ -194,11 +194,11 @@ static void accept_call(server *self)
     const call_method *method = find_method(self, self->details.method);
     /* Even refusing takes a call; a flood of them is cut off without one. */
     call *one = self->call_count < self->alarms.room
-                     ? call_create(self, self->requested, &self->headers, method)
-                     : NULL;
+                    ? call_create(self, self->requested, &self->headers, method)
+                    : NULL;
     if (one == NULL) {
-        grpc_call_cancel_with_status(self->requested, GRPC_STATUS_RESOURCE_EXHAUSTED,
-            "the server has too many calls", NULL);
+        grpc_call_cancel_with_status(
+            self->requested, GRPC_STATUS_RESOURCE_EXHAUSTED, "the server has too many calls", NULL);
         grpc_call_unref(self->requested);
         return;
     }
@@ -229,8 +229,8 @@ static void request_call(server *self)
 {
     grpc_call_details_init(&self->details);
     self->is_requesting =
-        grpc_server_request_call(self->grpc, &self->requested, &self->details,
-            &self->headers, self->queue, self->queue, &self->request) == GRPC_CALL_OK;
+        grpc_server_request_call(self->grpc, &self->requested, &self->details, &self->headers,
+            self->queue, self->queue, &self->request) == GRPC_CALL_OK;
 }
 
 static void on_request(void *owner, bool success)

@@ -1,0 +1,105 @@
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define LINE_MAX_BYTES 4096
+
+typedef struct reader {
+    daemon_options *options;
+    char where[512]; /* "path:line" */
+    char section[32];
+} reader;
+
+/* Cuts white space off both ends, in place. */
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\r\n");
+    size_t length = strlen(text);
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+static bool is_section(const char *name)
+{
+    return strcmp(name, "server") == 0 || strcmp(name, "recognition") == 0 ||
+           strcmp(name, "limits") == 0;
+}
+
+static steno_status read_section(reader *self, char *text, steno_error *error)
+{
+    char *end = strchr(text, ']');
+    if (end == NULL || end[1] != '\0')
+        return error_set(
+            error, STENO_ERROR_ARGUMENT, "%s: a section is written [name]", self->where);
+    *end = '\0';
+    char *name = trim(text + 1);
+    if (!is_section(name))
+        return error_set(error, STENO_ERROR_ARGUMENT,
+            "%s: there is no section [%s], but [server], [recognition] and [limits]", self->where,
+            name);
+    snprintf(self->section, sizeof(self->section), "%s", name);
+    return STENO_OK;
+}
+
+static steno_status read_setting(reader *self, char *text, steno_error *error)
+{
+    char *equals = strchr(text, '=');
+    if (equals == NULL)
+        return error_set(
+            error, STENO_ERROR_ARGUMENT, "%s: a setting is written key = value", self->where);
+    *equals = '\0';
+    char *key = trim(text);
+    const option_entry *entry = options_find(key, strlen(key));
+    if (entry == NULL || entry->section == NULL)
+        return error_set(
+            error, STENO_ERROR_ARGUMENT, "%s: there is no setting \"%s\"", self->where, key);
+    if (self->section[0] != '\0' && strcmp(self->section, entry->section) != 0)
+        return error_set(error, STENO_ERROR_ARGUMENT, "%s: \"%s\" belongs under [%s], not [%s]",
+            self->where, key, entry->section, self->section);
+    return options_set(
+        self->options, entry, trim(equals + 1), OPTION_SOURCE_FILE, self->where, error);
+}
+
+/* A comment is a line of its own: values may hold a #. */
+static steno_status read_line(reader *self, char *line, steno_error *error)
+{
+    char *text = trim(line);
+    if (text[0] == '\0' || text[0] == '#')
+        return STENO_OK;
+    return text[0] == '[' ? read_section(self, text, error) : read_setting(self, text, error);
+}
+
+static steno_status status_of(int code)
+{
+    return code == ENOENT   ? STENO_ERROR_NOT_FOUND
+           : code == EACCES ? STENO_ERROR_PERMISSION
+                            : STENO_ERROR_IO;
+}
+
+steno_status config_read(daemon_options *options, const char *path, steno_error *error)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return error_set(error, status_of(errno), "%s: %s", path, strerror(errno));
+    reader self = {.options = options};
+    steno_status status = STENO_OK;
+    char line[LINE_MAX_BYTES];
+    for (unsigned number = 1; status == STENO_OK && fgets(line, sizeof(line), file) != NULL;
+         number++) {
+        snprintf(self.where, sizeof(self.where), "%s:%u", path, number);
+        if (strchr(line, '\n') == NULL && strlen(line) == sizeof(line) - 1)
+            status = error_set(error, STENO_ERROR_LIMIT, "%s: the line is too long", self.where);
+        else
+            status = read_line(&self, line, error);
+    }
+    if (status == STENO_OK && ferror(file))
+        status = error_set(error, STENO_ERROR_IO, "%s: %s", path, strerror(errno));
+    fclose(file);
+    return status;
+}

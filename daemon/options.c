@@ -1,0 +1,420 @@
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "daemon/listen.h"
+#include "steno/engine.h"
+
+/* Streams at once for each thread unless said otherwise: a bound that keeps a small machine from
+ * drowning, not a promise; bench_recognizer measures how many a machine keeps up with. */
+#define STREAMS_PER_THREAD 16
+
+static const char *const precisions[] = {"auto", "f32", "bf16", "int8", NULL};
+
+#define AT(member) offsetof(daemon_options, member)
+
+static const option_entry entries[] = {
+    {"listen", "server", "ADDRESS", OPTION_LIST, AT(listen), 0, 0, NULL, NULL,
+        "where to listen: HOST:PORT, tls:HOST:PORT or unix:PATH; may be repeated "
+        "(127.0.0.1:50051, and stenod.sock in $XDG_RUNTIME_DIR or /run if that is writable)"},
+    {"allow-plaintext-beyond-loopback", "server", NULL, OPTION_SWITCH,
+        AT(allow_plaintext_beyond_loopback), 0, 0, NULL, NULL,
+        "listen without TLS where other machines can reach it"},
+    {"tls-cert", "server", "FILE", OPTION_TEXT, AT(tls_cert), 0, 0, NULL, NULL,
+        "certificate chain for tls: addresses, in PEM"},
+    {"tls-key", "server", "FILE", OPTION_TEXT, AT(tls_key), 0, 0, NULL, NULL,
+        "its private key, in PEM"},
+    {"drain-seconds", "server", "N", OPTION_NUMBER, AT(drain_seconds), 0, 86400, NULL, "10",
+        "time that streams get to end after SIGTERM or SIGINT"},
+    {"model", "recognition", "FILE", OPTION_TEXT, AT(model), 0, 0, NULL, NULL,
+        "the model (the one that came with stenod)"},
+    {"precision", "recognition", "NAME", OPTION_CHOICE, AT(precision), 0, 0, precisions, "auto",
+        "arithmetic: auto, f32, bf16 or int8"},
+    {"threads", "recognition", "N", OPTION_NUMBER, AT(threads), 0, 1024, NULL, "0",
+        "threads that recognise; 0: one per core"},
+    {"chunk", "recognition", "MS", OPTION_NUMBER, AT(chunk_ms), 0, 10000, NULL, "0",
+        "audio recognised at a time, latency against accuracy; 0: the model's largest"},
+    {"max-streams", "limits", "N", OPTION_NUMBER, AT(max_streams), 0, 65536, NULL, "0",
+        "streams at once; 0: 16 for each thread that recognises"},
+    {"max-streams-per-client", "limits", "N", OPTION_NUMBER, AT(max_streams_per_client), 0, 65536,
+        NULL, "0", "of one address, Unix sockets counting as one; 0: no limit of its own"},
+    {"backlog-seconds", "limits", "N", OPTION_NUMBER, AT(backlog_seconds), 1, 600, NULL, "10",
+        "audio that a stream may have waiting before it is not read on"},
+    {"max-message-mb", "limits", "N", OPTION_NUMBER, AT(max_message_mb), 1, 1024, NULL, "32",
+        "largest message taken, in MiB"},
+    {"config", NULL, "FILE", OPTION_TEXT, AT(config), 0, 0, NULL, NULL,
+        "settings: lines of \"option = value\" under [server], [recognition] and [limits]"},
+    {"check-config", NULL, NULL, OPTION_SWITCH, AT(check_config), 0, 0, NULL, NULL,
+        "only say whether the settings are right: exit status 0, or 2"},
+    {"help", NULL, NULL, OPTION_SWITCH, AT(help), 0, 0, NULL, NULL, "print this"},
+    {"version", NULL, NULL, OPTION_SWITCH, AT(version), 0, 0, NULL, NULL, "print the version"},
+};
+#define ENTRY_COUNT (sizeof(entries) / sizeof(entries[0]))
+_Static_assert(ENTRY_COUNT <= OPTIONS_MAX, "room in daemon_options.sources");
+
+static void *member_of(daemon_options *self, const option_entry *entry)
+{
+    return (char *)self + entry->offset;
+}
+
+const option_entry *options_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
+        if (strlen(entries[i].name) == length && memcmp(entries[i].name, name, length) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+/* ---- Setting one ---- */
+
+static void clear_list(option_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        memory_free(list->items[i]);
+    memory_free(list->items);
+    *list = (option_list){0};
+}
+
+static steno_status append(option_list *list, const char *text, size_t length)
+{
+    char **items = memory_allocate(list->count + 1, sizeof(*items));
+    char *item = memory_allocate(length + 1, 1);
+    if (items == NULL || item == NULL) {
+        memory_free(items);
+        memory_free(item);
+        return STENO_ERROR_MEMORY;
+    }
+    memcpy(item, text, length);
+    if (list->count > 0)
+        memcpy(items, list->items, list->count * sizeof(*items));
+    items[list->count] = item;
+    memory_free(list->items);
+    list->items = items;
+    list->count++;
+    return STENO_OK;
+}
+
+/* Appends what stands between commas and spaces. */
+static steno_status append_all(option_list *list, const char *value)
+{
+    static const char separators[] = ", \t";
+    for (;;) {
+        value += strspn(value, separators);
+        size_t length = strcspn(value, separators);
+        if (length == 0)
+            return STENO_OK;
+        if (append(list, value, length) < 0)
+            return STENO_ERROR_MEMORY;
+        value += length;
+    }
+}
+
+static bool parse_number(const option_entry *entry, const char *value, uint32_t *out)
+{
+    size_t digits = strspn(value, "0123456789");
+    if (digits == 0 || digits > 9 || value[digits] != '\0')
+        return false;
+    unsigned long number = strtoul(value, NULL, 10);
+    if (number < entry->minimum || number > entry->maximum)
+        return false;
+    *out = (uint32_t)number;
+    return true;
+}
+
+static bool parse_switch(const char *value, bool *out)
+{
+    static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (value != NULL && strcmp(value, words[i]) == 0) {
+            *out = i % 2 == 1;
+            return true;
+        }
+    *out = true;
+    return value == NULL;
+}
+
+static bool parse_choice(const option_entry *entry, const char *value, uint32_t *out)
+{
+    for (uint32_t i = 0; entry->choices[i] != NULL; i++)
+        if (strcmp(value, entry->choices[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+static steno_status refuse(
+    const option_entry *entry, const char *value, const char *where, steno_error *error)
+{
+    switch (entry->kind) {
+    case OPTION_SWITCH:
+        return error_set(error, STENO_ERROR_ARGUMENT, "%s: %s is not yes or no", where, value);
+    case OPTION_NUMBER:
+        return error_set(error, STENO_ERROR_ARGUMENT, "%s: %s is not a number from %u to %u", where,
+            value, entry->minimum, entry->maximum);
+    default:
+        return error_set(
+            error, STENO_ERROR_ARGUMENT, "%s: there is no %s: %s", where, value, entry->help);
+    }
+}
+
+static steno_status set_text(char **member, const char *value)
+{
+    char *copy = memory_duplicate(value);
+    if (copy == NULL)
+        return STENO_ERROR_MEMORY;
+    memory_free(*member);
+    *member = copy;
+    return STENO_OK;
+}
+
+/* The values of a list add up within one source; a stronger source begins anew. */
+static steno_status set_list(option_list *list, const char *value, bool anew)
+{
+    if (anew)
+        clear_list(list);
+    return append_all(list, value);
+}
+
+steno_status options_set(daemon_options *self, const option_entry *entry, const char *value,
+    option_source source, const char *where, steno_error *error)
+{
+    option_source *held = &self->sources[entry - entries];
+    /* What is overruled must be right all the same. */
+    uint32_t number = 0;
+    bool flag = false, right = true;
+    if (entry->kind == OPTION_NUMBER)
+        right = parse_number(entry, value, &number);
+    else if (entry->kind == OPTION_CHOICE)
+        right = parse_choice(entry, value, &number);
+    else if (entry->kind == OPTION_SWITCH)
+        right = parse_switch(value, &flag);
+    else if (value[0] == '\0')
+        return error_set(error, STENO_ERROR_ARGUMENT, "%s: the value is missing", where);
+    if (!right)
+        return refuse(entry, value, where, error);
+    if (*held > source)
+        return STENO_OK;
+    steno_status status = STENO_OK;
+    void *member = member_of(self, entry);
+    switch (entry->kind) {
+    case OPTION_SWITCH:
+        *(bool *)member = flag;
+        break;
+    case OPTION_NUMBER:
+    case OPTION_CHOICE:
+        *(uint32_t *)member = number;
+        break;
+    case OPTION_TEXT:
+        status = set_text(member, value);
+        break;
+    case OPTION_LIST:
+        status = set_list(member, value, *held < source);
+        break;
+    }
+    *held = source;
+    return status < 0 ? error_memory(error) : STENO_OK;
+}
+
+steno_status options_init(daemon_options *self)
+{
+    *self = (daemon_options){0};
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        steno_error error;
+        if (entries[i].preset != NULL && options_set(self, &entries[i], entries[i].preset,
+                                             OPTION_SOURCE_DEFAULT, "preset", &error) < 0)
+            return error.status;
+    }
+    return STENO_OK;
+}
+
+void options_finish(daemon_options *self)
+{
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        void *member = member_of(self, &entries[i]);
+        if (entries[i].kind == OPTION_TEXT) {
+            memory_free(*(char **)member);
+            *(char **)member = NULL;
+        } else if (entries[i].kind == OPTION_LIST) {
+            clear_list(member);
+        }
+    }
+}
+
+/* ---- The command line ---- */
+
+steno_status options_read_arguments(
+    daemon_options *self, int argc, char *const *argv, steno_error *error)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        if (strcmp(argument, "-h") == 0)
+            argument = "--help";
+        size_t length = strcspn(argument, "=");
+        const option_entry *entry = length > 2 && strncmp(argument, "--", 2) == 0
+                                        ? options_find(argument + 2, length - 2)
+                                        : NULL;
+        if (entry == NULL)
+            return error_set(error, STENO_ERROR_ARGUMENT,
+                "%s: there is no such option; stenod --help lists them", argv[i]);
+        char where[64];
+        snprintf(where, sizeof(where), "--%s", entry->name);
+        const char *value = argument[length] == '=' ? argument + length + 1 : NULL;
+        if (value == NULL && entry->kind != OPTION_SWITCH) {
+            if (i + 1 == argc)
+                return error_set(error, STENO_ERROR_ARGUMENT, "%s: the value is missing", where);
+            value = argv[++i];
+        }
+        steno_status status =
+            options_set(self, entry, value, OPTION_SOURCE_ARGUMENTS, where, error);
+        if (status < 0)
+            return status;
+    }
+    return STENO_OK;
+}
+
+/* ---- The environment ---- */
+
+/* "max-streams" as "STENOD_MAX_STREAMS". */
+static void variable_of(const option_entry *entry, char *out, size_t size)
+{
+    snprintf(out, size, "STENOD_%s", entry->name);
+    for (char *at = out; *at != '\0'; at++) {
+        if (*at == '-')
+            *at = '_';
+        else if (*at >= 'a' && *at <= 'z')
+            *at = (char)(*at - 'a' + 'A');
+    }
+}
+
+static const char *find_variable(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; *environment != NULL; environment++)
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+            return *environment + length + 1;
+    return NULL;
+}
+
+steno_status options_read_environment(
+    daemon_options *self, char *const *environment, steno_error *error)
+{
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        const option_entry *entry = &entries[i];
+        char name[64];
+        variable_of(entry, name, sizeof(name));
+        const char *value = find_variable(environment, name);
+        bool has_place = entry->section != NULL || strcmp(entry->name, "config") == 0;
+        /* Set to nothing means not set. */
+        if (value == NULL || value[0] == '\0' || !has_place)
+            continue;
+        steno_status status =
+            options_set(self, entry, value, OPTION_SOURCE_ENVIRONMENT, name, error);
+        if (status < 0)
+            return status;
+    }
+    return STENO_OK;
+}
+
+/* ---- The whole ---- */
+
+static steno_status add_default_addresses(option_list *listen, steno_error *error)
+{
+    const char *folder = getenv("XDG_RUNTIME_DIR");
+    char socket[512];
+    if (folder == NULL || folder[0] != '/')
+        folder = "/run";
+    int length = snprintf(socket, sizeof(socket), "unix:%s/stenod.sock", folder);
+    listen_address address;
+    bool has_socket = length < (int)sizeof(socket) && access(folder, W_OK | X_OK) == 0 &&
+                      listen_parse(socket, &address, NULL) == STENO_OK;
+    if (append(listen, "127.0.0.1:50051", strlen("127.0.0.1:50051")) < 0 ||
+        (has_socket && append(listen, socket, (size_t)length) < 0))
+        return error_memory(error);
+    return STENO_OK;
+}
+
+static steno_status check_addresses(const daemon_options *self, steno_error *error)
+{
+    bool has_tls = false;
+    for (size_t i = 0; i < self->listen.count; i++) {
+        const char *text = self->listen.items[i];
+        listen_address address;
+        steno_status status = listen_parse(text, &address, error);
+        if (status < 0)
+            return status;
+        has_tls = has_tls || address.kind == LISTEN_TLS;
+        if (address.kind == LISTEN_PLAIN && !listen_is_local(&address) &&
+            !self->allow_plaintext_beyond_loopback)
+            return error_set(error, STENO_ERROR_ARGUMENT,
+                "%s: other machines could reach it and listen in; use tls:%s, or "
+                "--allow-plaintext-beyond-loopback if the network is safe",
+                text, text);
+        if (address.kind == LISTEN_TLS && (self->tls_cert == NULL || self->tls_key == NULL))
+            return error_set(
+                error, STENO_ERROR_ARGUMENT, "%s: needs --tls-cert and --tls-key", text);
+    }
+    if (!has_tls && (self->tls_cert != NULL || self->tls_key != NULL))
+        return error_set(error, STENO_ERROR_ARGUMENT,
+            "--tls-cert and --tls-key are of use for tls: addresses only, and none is given");
+    return STENO_OK;
+}
+
+steno_status options_complete(daemon_options *self, steno_error *error)
+{
+    if (self->listen.count == 0) {
+        steno_status status = add_default_addresses(&self->listen, error);
+        if (status < 0)
+            return status;
+    }
+    if (self->max_streams == 0) {
+        uint32_t threads = self->threads > 0 ? self->threads : steno_engine_cores();
+        self->max_streams = STREAMS_PER_THREAD * threads;
+    }
+    return check_addresses(self, error);
+}
+
+/* ---- Help ---- */
+
+/* Prints a text in lines of at most 60 characters, each after 27 spaces but the first. */
+static void print_wrapped(FILE *output, const char *text)
+{
+    const size_t width = 60;
+    while (strlen(text) > width) {
+        size_t length = width;
+        while (length > 0 && text[length] != ' ')
+            length--;
+        fprintf(output, "%.*s\n%27s", (int)length, text, "");
+        text += length + 1;
+    }
+    fprintf(output, "%s", text);
+}
+
+void options_print_help(FILE *output)
+{
+    fprintf(output, "Usage: stenod [OPTION]...\n\n"
+                    "Recognises speech for gRPC clients.\n\n");
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        const option_entry *entry = &entries[i];
+        char head[64];
+        snprintf(head, sizeof(head), "--%s%s%s", entry->name, entry->argument != NULL ? " " : "",
+            entry->argument != NULL ? entry->argument : "");
+        /* A head that is too long stands in a line of its own. */
+        if (strlen(head) < 25)
+            fprintf(output, "  %-25s", head);
+        else
+            fprintf(output, "  %s\n%27s", head, "");
+        print_wrapped(output, entry->help);
+        if (entry->preset != NULL && strcmp(entry->preset, "0") != 0)
+            fprintf(output, " (%s)", entry->preset);
+        fprintf(output, "\n");
+    }
+    fprintf(output, "\nEach can also be set by an environment variable, as --max-streams by\n"
+                    "STENOD_MAX_STREAMS, and in the file of --config; the command line counts\n"
+                    "before the environment, and that before the file.\n");
+}
