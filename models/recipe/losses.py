@@ -8,8 +8,9 @@ from data import phone_targets
 
 def phone_loss(phone_logits, batch, config):
     target = phone_targets(batch, phone_logits.shape[1], config.subsampling, config.phone_slots)
-    target = target.to(phone_logits.device)
-    return F.cross_entropy(phone_logits.float().flatten(0, 2), target.flatten(), ignore_index=-100)
+    target = target.to(phone_logits.device).flatten()
+    loss = F.cross_entropy(phone_logits.float().flatten(0, 2), target, ignore_index=-100, reduction="sum")
+    return loss / (target >= 0).sum().clamp(min=1)  # a batch may have no alignment at all
 
 
 def peak_loss(log_probabilities, batch, counts):
@@ -20,9 +21,9 @@ def peak_loss(log_probabilities, batch, counts):
             target[row, : int(counts[row])] = 0
             if tokens:
                 target[row, torch.tensor(triggers)] = torch.tensor(tokens)
-    return F.nll_loss(
-        log_probabilities.flatten(0, 1), target.flatten().to(log_probabilities.device), ignore_index=-100
-    )
+    target = target.flatten().to(log_probabilities.device)
+    loss = F.nll_loss(log_probabilities.flatten(0, 1), target, ignore_index=-100, reduction="sum")
+    return loss / (target >= 0).sum().clamp(min=1)
 
 
 def pad_tokens(batch, device):
@@ -83,7 +84,7 @@ def ctc_triggers(log_probabilities, tokens, lengths, counts):
 SEGMENT_BLANKS = 5  # the search starts afresh after so many encodings without a token
 
 
-def attention_loss(network, encodings, counts, tokens, lengths, triggers, smoothing=0.1):
+def attention_loss(network, encodings, counts, tokens, lengths, triggers, half, smoothing=0.1):
     """Cross-entropy of the decoder, told the true prefix, over the windows of the triggers and in
     the segments that the search would make; the last step, triggered by the last encoding, is the
     end (token 0)."""
@@ -101,7 +102,7 @@ def attention_loss(network, encodings, counts, tokens, lengths, triggers, smooth
     )
     given = given.masked_fill(after_pause > 0, 0)
     starts = after_pause.cummax(dim=1).values
-    with torch.autocast(encodings.device.type, dtype=torch.bfloat16):
+    with torch.autocast(encodings.device.type, dtype=torch.bfloat16, enabled=half):
         logits = network.decoder(encodings, counts, given, when, starts)
     return F.cross_entropy(
         logits.float().flatten(0, 1), target.flatten(), ignore_index=-100, label_smoothing=smoothing

@@ -42,6 +42,10 @@ def parse():
     parser.add_argument("--evaluate", type=float, default=10, help="minutes between evaluations")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--level", type=float, default=1.0, help="of augmentation by noise, level and speed, 0..1")
+    parser.add_argument("--mask", type=float, default=0.35, help="strength of SpecAugment, 0..1")
+    parser.add_argument("--sample-units", action="store_true", help="cut words into units differently each time")
+    parser.add_argument("--half", action="store_true", help="bf16 products: for processors with AMX, and GPUs")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
     for name, value in Config().as_dict().items():
@@ -93,15 +97,18 @@ def mask_features(frames, counts, strength, generator):
 class Stage:
     """What is trained at this share of the time."""
 
-    def __init__(self, progress, frames):
+    def __init__(self, progress, arguments):
+        frames = arguments.frames
         self.frame_targets = progress < frames
         # Short recordings first, and nothing hidden from the network until it flies.
         self.longest_s = 6.0 if progress < frames / 3 else 10.0 if progress < frames else 17.0
-        self.level = 0.0 if self.frame_targets else 1.0
-        self.mask = 0.0 if self.frame_targets else 0.35 if progress < 0.9 else 0.0
+        self.level = 0.0 if self.frame_targets else arguments.level
+        self.mask = arguments.mask if not self.frame_targets and progress < 0.9 else 0.0
+        self.sample_units = arguments.sample_units and not self.frame_targets
 
 
-def losses_of(network, log_mel, batch, stage, device, generator):
+def losses_of(network, log_mel, batch, stage, device, generator, half):
+    """Parts by name, and their weighted sum.  half: matrix products in bf16."""
     config = network.config
     frames = network.normalise(log_mel(batch.samples.to(device)))
     inside = torch.arange(frames.shape[1], device=device)[None, :] < batch.frame_counts.to(device)[:, None]
@@ -109,7 +116,7 @@ def losses_of(network, log_mel, batch, stage, device, generator):
     if stage.mask:
         mask_features(frames, batch.frame_counts, stage.mask, generator)
     chunk = (2, 4, 8, 8, 16, 16, 0)[int(torch.randint(0, 7, (1,), generator=generator))]
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
         encodings, counts, phones = network.encode(frames, batch.frame_counts.to(device), chunk)
         logits = network.ctc(encodings)
     encodings = encodings.float()
@@ -121,7 +128,7 @@ def losses_of(network, log_mel, batch, stage, device, generator):
     tokens, lengths = pad_tokens(batch, device)
     parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, counts)
     triggers = ctc_triggers(log_probabilities, tokens, lengths, counts)
-    parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers)
+    parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers, half)
     total = 0.3 * parts["phone"] + parts["ctc"] + 0.7 * parts["attention"]
     return parts, total
 
@@ -208,10 +215,9 @@ def worker(rank, arguments, network, clock):
             return
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(progress, arguments.rate)
-        stage = Stage(progress, arguments.frames)
-        level = 0.0 if arguments.overfit else stage.level
-        batch = sampler.next(stage.frame_targets, stage.longest_s, level, sample_units=level > 0)
-        parts, loss = losses_of(network, log_mel, batch, stage, device, generator)
+        stage = Stage(progress, arguments)
+        batch = sampler.next(stage.frame_targets, stage.longest_s, stage.level, stage.sample_units)
+        parts, loss = losses_of(network, log_mel, batch, stage, device, generator, arguments.half)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
