@@ -116,6 +116,17 @@ class Rules(Tree):
             self.write("clients/steno/more.c", f"#include {name}\n")
             self.assert_one(self.rules(), "clients/steno/more.c:1", name.strip('"'))
 
+    def test_the_daemon(self):
+        self.write("daemon/server.c", '#include <grpc/grpc.h>\n#include "daemon/server.h"\n')
+        self.write("daemon/wire.c", '#include "steno/v1/speech.pb-c.h"\n#include "base/error.h"\n')
+        self.assertEqual(self.rules(), [])
+        for name in ('"nn/ops.h"', "<sndfile.h>", "<grpc/grpc.h>"):
+            self.write("daemon/other.c", f"\n#include {name}\n")
+            self.assert_one(self.rules(), "daemon/other.c:2", name.strip('"'))
+        self.write("daemon/other.c", "")
+        self.write("daemon/server.c", '#include "steno/v1/speech.pb-c.h"\n')
+        self.assert_one(self.rules(), "daemon/server.c:1", "speech.pb-c.h")
+
     def test_unfinished_words(self):
         for word in ("TO" + "DO", "FIX" + "ME", "Not Imple" + "mented", "st" + "ub"):
             self.write("lib/nn/bad.c", f"int x;\n/* {word}: later */\n")
