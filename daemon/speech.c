@@ -1,0 +1,303 @@
+/* The engine, the model and the table of methods. */
+#include "daemon/speech.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "daemon/speech_private.h"
+
+#define GOOGLE "/google.cloud.speech.v1.Speech/"
+#define STENO "/steno.v1.Speech/"
+#define RIVA "/nvidia.riva.asr.RivaSpeechRecognition/"
+#define OPERATIONS "/google.longrunning.Operations/"
+#define VOSK "/vosk.stt.v1."
+
+enum { OWNER = 128 };
+
+/* ---- Answers ---- */
+
+/* Whose operations a caller may list: those of its address, whatever the port. */
+static void owner_of(const call *rpc, char owner[OWNER])
+{
+    snprintf(owner, OWNER, "%s", call_peer(rpc));
+    char *port = strrchr(owner, ':');
+    if (port != NULL && strncmp(owner, "unix:", 5) != 0)
+        *port = '\0';
+}
+
+static steno_status start_operation(speech *self, call *rpc, wire_output *output,
+    steno_status (*read)(wire_request *, const uint8_t *, size_t, steno_error *),
+    const uint8_t *bytes, size_t size, steno_error *error)
+{
+    char owner[OWNER];
+    owner_of(rpc, owner);
+    wire_request *request = memory_allocate(1, sizeof *request);
+    if (request == NULL)
+        return error_memory(error);
+    wire_request_init(request);
+    steno_status status = read(request, bytes, size, error);
+    request->config.request_id = speech_next_request_id(self);
+    if (status == STENO_OK)
+        status = operations_start(self->operations, request, owner, output, error);
+    if (status != STENO_OK) {
+        wire_request_finish(request);
+        memory_free(request);
+    }
+    return status;
+}
+
+static steno_status answer_google_long(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    return start_operation(self, rpc, output, wire_google_read_long, bytes, size, error);
+}
+
+static steno_status answer_steno_long(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    return start_operation(self, rpc, output, wire_steno_read_long, bytes, size, error);
+}
+
+static steno_status answer_get(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    return operations_get(self->operations, bytes, size, output, error);
+}
+
+static steno_status answer_list(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    char owner[OWNER];
+    owner_of(rpc, owner);
+    return operations_list(self->operations, owner, bytes, size, output, error);
+}
+
+static steno_status answer_cancel(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    return operations_cancel(self->operations, bytes, size, output, error);
+}
+
+static steno_status answer_delete(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    return operations_delete(self->operations, bytes, size, output, error);
+}
+
+static steno_status answer_model(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    steno_model_info info;
+    steno_model_get_info(self->model, &info);
+    return wire_steno_get_model(&info, bytes, size, output, error);
+}
+
+static steno_status answer_riva_config(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    steno_model_info info;
+    steno_model_get_info(self->model, &info);
+    return wire_riva_get_config(&info, bytes, size, output, error);
+}
+
+/* The request is empty, whatever it holds. */
+static steno_status answer_vosk_stats(speech *self, call *rpc, const uint8_t *bytes, size_t size,
+    wire_output *output, steno_error *error)
+{
+    steno_engine_times times;
+    steno_engine_get_times(self->engine, &times);
+    uint64_t spent_ns =
+        times.feature_ns + times.encoder_ns + times.decoder_ns + times.transcript_ns;
+    wire_stats stats = {.streams = self->streams, .streams_total = self->streams_total};
+    if (times.audio_ms > 0)
+        stats.real_time_factor = (float)((double)spent_ns / 1e6 / (double)times.audio_ms);
+    wire_vosk_write_stats(output, &stats);
+    return STENO_OK;
+}
+
+/* ---- Methods ---- */
+
+enum { RECOGNISING = 7, ANSWERING = 9, METHODS = RECOGNISING + ANSWERING + 1 };
+
+typedef struct speech_services {
+    speech_service services[RECOGNISING];
+    speech_answer answers[ANSWERING];
+    call_method methods[METHODS];
+    const call_method *list[METHODS];
+} speech_services;
+
+static void add_method(
+    speech_services *s, size_t index, const char *path, const call_method *kind, void *service)
+{
+    s->methods[index] = *kind;
+    s->methods[index].path = path;
+    s->methods[index].service = service;
+    s->list[index] = &s->methods[index];
+}
+
+static void fill_services(speech *self, speech_services *s)
+{
+    const struct {
+        const char *path;
+        const call_method *kind;
+        const wire_protocol *protocol;
+    } recognising[RECOGNISING] = {
+        {GOOGLE "Recognize", &unary_method, &wire_google},
+        {GOOGLE "StreamingRecognize", &streaming_method, &wire_google},
+        {STENO "Recognize", &unary_method, &wire_steno},
+        {STENO "StreamingRecognize", &streaming_method, &wire_steno},
+        {RIVA "Recognize", &unary_method, &wire_riva},
+        {RIVA "StreamingRecognize", &streaming_method, &wire_riva},
+        {VOSK "SttService/StreamingRecognize", &streaming_method, &wire_vosk},
+    };
+    const struct {
+        const char *path;
+        steno_status (*answer)(
+            speech *, call *, const uint8_t *, size_t, wire_output *, steno_error *);
+    } answering[ANSWERING] = {
+        {GOOGLE "LongRunningRecognize", answer_google_long},
+        {STENO "LongRunningRecognize", answer_steno_long},
+        {STENO "GetModel", answer_model},
+        {OPERATIONS "GetOperation", answer_get},
+        {OPERATIONS "ListOperations", answer_list},
+        {OPERATIONS "CancelOperation", answer_cancel},
+        {OPERATIONS "DeleteOperation", answer_delete},
+        {RIVA "GetRivaSpeechRecognitionConfig", answer_riva_config},
+        {VOSK "StatsService/GetStats", answer_vosk_stats},
+    };
+    size_t index = 0;
+    for (size_t i = 0; i < RECOGNISING; i++) {
+        s->services[i] = (speech_service){self, recognising[i].protocol};
+        add_method(s, index++, recognising[i].path, recognising[i].kind, &s->services[i]);
+    }
+    for (size_t i = 0; i < ANSWERING; i++) {
+        s->answers[i] = (speech_answer){self, answering[i].answer};
+        add_method(s, index++, answering[i].path, &answer_method, &s->answers[i]);
+    }
+    add_method(s, index, OPERATIONS "WaitOperation", &operations_wait_method, self->operations);
+}
+
+size_t speech_methods(speech *self, const call_method *const **out_methods)
+{
+    *out_methods = self->services->list;
+    return METHODS;
+}
+
+/* ---- What the services share ---- */
+
+call_status speech_call_status(steno_status status)
+{
+    switch (status) {
+    case STENO_ERROR_ARGUMENT:
+    case STENO_ERROR_FORMAT:
+    case STENO_ERROR_UNSUPPORTED:
+        return CALL_INVALID_ARGUMENT;
+    case STENO_ERROR_NOT_FOUND:
+        return CALL_NOT_FOUND;
+    case STENO_ERROR_MEMORY:
+    case STENO_ERROR_LIMIT:
+        return CALL_RESOURCE_EXHAUSTED;
+    default:
+        return CALL_INTERNAL;
+    }
+}
+
+void speech_fail(call *rpc, const steno_error *error)
+{
+    call_finish(rpc, speech_call_status(error->status), error->message);
+}
+
+int64_t speech_next_request_id(speech *self)
+{
+    return ++self->last_request_id;
+}
+
+/* ---- Beginning and end ---- */
+
+/* The largest chunk there is, where none was chosen. */
+static uint32_t choose_chunk(const steno_model *model, uint32_t wanted_ms)
+{
+    if (wanted_ms != 0)
+        return wanted_ms;
+    steno_model_info info;
+    steno_model_get_info((steno_model *)model, &info);
+    uint32_t chunk_ms = 1280;
+    while (chunk_ms > 160 && chunk_ms > info.max_chunk_ms)
+        chunk_ms /= 2;
+    return chunk_ms;
+}
+
+static steno_status open_engine(speech *self, const speech_options *options, steno_error *error)
+{
+    const char *path =
+        options->model_path != NULL ? options->model_path : steno_model_default_path();
+    if (path == NULL)
+        return error_set(
+            error, STENO_ERROR_NOT_FOUND, "no model found: name one, or set STENO_MODEL");
+    steno_model_options model_options = {.precision = options->precision};
+    steno_status status = steno_model_open(path, &model_options, &self->model, error);
+    if (status != STENO_OK)
+        return status;
+    steno_engine_options engine_options = {.threads = options->threads};
+    status = steno_engine_create(&engine_options, &self->engine, error);
+    self->setting = (session_setting){
+        .engine = self->engine,
+        .model = self->model,
+        .chunk_ms = choose_chunk(self->model, options->chunk_ms),
+        .backlog_ms = options->backlog_ms,
+    };
+    return status;
+}
+
+/* Options that no stream could be made with are better refused before the first one. */
+static steno_status try_stream(const speech *self, steno_error *error)
+{
+    steno_stream_options options;
+    steno_stream *stream;
+    steno_stream_options_init(&options);
+    options.chunk_ms = self->setting.chunk_ms;
+    if (self->setting.backlog_ms > 2 * options.chunk_ms)
+        options.backlog_ms = self->setting.backlog_ms;
+    steno_status status = steno_stream_create(self->engine, self->model, &options, &stream, error);
+    if (status == STENO_OK)
+        steno_stream_destroy(stream);
+    return status;
+}
+
+steno_status speech_create(const speech_options *options, speech **out_speech, steno_error *error)
+{
+    speech *self = memory_allocate(1, sizeof *self);
+    if (self == NULL)
+        return error_memory(error);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    self->last_request_id = (int64_t)now.tv_sec * 1000000;
+    self->services = memory_allocate(1, sizeof *self->services);
+    steno_status status =
+        self->services != NULL ? open_engine(self, options, error) : error_memory(error);
+    if (status == STENO_OK)
+        status = try_stream(self, error);
+    if (status == STENO_OK)
+        status = operations_create(&self->setting, &self->operations, error);
+    if (status != STENO_OK) {
+        speech_destroy(self);
+        return status;
+    }
+    fill_services(self, self->services);
+    *out_speech = self;
+    return STENO_OK;
+}
+
+void speech_destroy(speech *self)
+{
+    if (self == NULL)
+        return;
+    operations_destroy(self->operations);
+    steno_engine_destroy(self->engine);
+    steno_model_unref(self->model);
+    memory_free(self->services);
+    memory_free(self);
+}

@@ -1,0 +1,46 @@
+/* What the speech services share: speech.c makes it and lists the methods; streaming.c, unary.c and
+ * operations.c serve them. */
+#ifndef DAEMON_SPEECH_PRIVATE_H
+#define DAEMON_SPEECH_PRIVATE_H
+
+#include "daemon/call.h"
+#include "daemon/operations.h"
+#include "daemon/session.h"
+#include "daemon/speech.h"
+#include "daemon/wire.h"
+
+/* The server's thread, but for what is constant. */
+struct speech {
+    steno_model *model;
+    steno_engine *engine;
+    session_setting setting; /* `ready` is each session's own */
+    operations *operations;
+    uint32_t streams, streams_total;
+    int64_t last_request_id;
+    struct speech_services *services;
+};
+
+/* What a recognising method works for. */
+typedef struct speech_service {
+    speech *speech;
+    const wire_protocol *protocol;
+} speech_service;
+
+/* A method that answers its message at once.  Writes the response to `output`. */
+typedef struct speech_answer {
+    speech *speech;
+    steno_status (*answer)(speech *speech, call *call, const uint8_t *bytes, size_t size,
+        wire_output *output, steno_error *error);
+} speech_answer;
+
+/* The same for all recognising methods: path and service are still to be set. */
+extern const call_method streaming_method, unary_method, answer_method;
+
+/* Of gRPC for ours, where the request has been at fault, or something here. */
+call_status speech_call_status(steno_status status);
+/* Ends a call with an error. */
+void speech_fail(call *call, const steno_error *error);
+
+int64_t speech_next_request_id(speech *speech);
+
+#endif
