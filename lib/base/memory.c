@@ -18,8 +18,8 @@ void *memory_allocate(size_t count, size_t size)
     if (size != 0 && count > (SIZE_MAX - MEMORY_ALIGNMENT) / size)
         return NULL;
     size_t bytes = count * size;
-    bytes = bytes ? (bytes + MEMORY_ALIGNMENT - 1) & ~(size_t)(MEMORY_ALIGNMENT - 1)
-                  : MEMORY_ALIGNMENT;
+    bytes =
+        bytes ? (bytes + MEMORY_ALIGNMENT - 1) & ~(size_t)(MEMORY_ALIGNMENT - 1) : MEMORY_ALIGNMENT;
     void *block = aligned_alloc(MEMORY_ALIGNMENT, bytes);
     if (block) {
         memset(block, 0, bytes);

@@ -35,9 +35,9 @@ STENO_API uint32_t steno_engine_cores(void);
 /* Time spent so far by all workers, in nanoseconds, by stage; for benchmarks and metrics. */
 typedef struct steno_engine_times {
     uint64_t feature_ns, encoder_ns, decoder_ns, transcript_ns;
-    uint64_t audio_ms;  /* audio recognised */
-    uint64_t batches;   /* encoder batches run */
-    uint64_t items;     /* streams in them, summed */
+    uint64_t audio_ms; /* audio recognised */
+    uint64_t batches;  /* encoder batches run */
+    uint64_t items;    /* streams in them, summed */
 } steno_engine_times;
 
 STENO_API void steno_engine_get_times(const steno_engine *engine, steno_engine_times *out_times);

@@ -54,16 +54,16 @@ typedef struct steno_model_info {
     const char *language;
     const char *licence;
     const char *training_data;
-    const char *trained_with;   /* the recipe's summary: hours, epochs */
+    const char *trained_with;    /* the recipe's summary: hours, epochs */
     const char *word_error_rate; /* measured, as the model card states it */
     uint64_t file_bytes;
     uint64_t parameters;
     uint32_t tokens; /* V */
     uint32_t rate_hz;
-    uint32_t encoding_ms;        /* milliseconds of audio per encoding */
-    uint32_t max_chunk_ms;       /* largest chunk */
-    steno_precision precision;   /* in use, never AUTO */
-    const char *operators;       /* "onednn" or "reference" */
+    uint32_t encoding_ms;      /* milliseconds of audio per encoding */
+    uint32_t max_chunk_ms;     /* largest chunk */
+    steno_precision precision; /* in use, never AUTO */
+    const char *operators;     /* "onednn" or "reference" */
 } steno_model_info;
 
 STENO_API void steno_model_get_info(const steno_model *model, steno_model_info *out_info);

@@ -49,12 +49,12 @@ typedef struct steno_result {
     uint64_t event_ms; /* of an event: where speech begins (a little before its first word) or has
                           ended (with its last word); audio_ms tells when that was noticed */
     bool is_final;
-    bool endpoint;        /* final because the speaker paused (not because the audio ended or the
-                             utterance grew too long) */
-    float stability;      /* interim: share 0..1 of the words that are settled; final: 1 */
-    size_t stable_words;  /* interim: the first so many words of alternative 0 are settled */
-    uint64_t start_ms, end_ms; /* of the words */
-    uint64_t audio_ms;    /* audio decoded when this was said */
+    bool endpoint;       /* final because the speaker paused (not because the audio ended or the
+                            utterance grew too long) */
+    float stability;     /* interim: share 0..1 of the words that are settled; final: 1 */
+    size_t stable_words; /* interim: the first so many words of alternative 0 are settled */
+    uint64_t start_ms, end_ms;             /* of the words */
+    uint64_t audio_ms;                     /* audio decoded when this was said */
     const steno_alternative *alternatives; /* best first */
     size_t alternative_count;              /* 1 or more; 0 for an event */
 } steno_result;

@@ -47,25 +47,26 @@ enum {
 };
 
 typedef struct steno_stream_options {
-    uint32_t rate_hz;            /* of the samples fed: 8000..192000; default 16000 */
-    uint32_t channels;           /* interleaved: 1..8; default 1 */
-    uint32_t channel;            /* 0: the mean of all (default); 1..channels: that one */
-    uint32_t chunk_ms;           /* 160, 320, 640 (default) or 1280: latency against accuracy;
-                                    STENO_ERROR_UNSUPPORTED where the model lacks one */
-    bool interim;                /* give interim results; default false */
-    bool endpointing;            /* finals at pauses; default true */
-    uint32_t endpoint_ms;        /* the pause that ends an utterance; default 800, 400..10000 */
-    uint32_t max_utterance_ms;   /* a final at the latest after this much; default 20000, 5000..60000 */
-    uint32_t max_alternatives;   /* 1 (default) to 10 */
+    uint32_t rate_hz;     /* of the samples fed: 8000..192000; default 16000 */
+    uint32_t channels;    /* interleaved: 1..8; default 1 */
+    uint32_t channel;     /* 0: the mean of all (default); 1..channels: that one */
+    uint32_t chunk_ms;    /* 160, 320, 640 (default) or 1280: latency against accuracy;
+                             STENO_ERROR_UNSUPPORTED where the model lacks one */
+    bool interim;         /* give interim results; default false */
+    bool endpointing;     /* finals at pauses; default true */
+    uint32_t endpoint_ms; /* the pause that ends an utterance; default 800, 400..10000 */
+    uint32_t
+        max_utterance_ms; /* a final at the latest after this much; default 20000, 5000..60000 */
+    uint32_t max_alternatives; /* 1 (default) to 10 */
     steno_search search;
-    uint32_t beam;               /* hypotheses kept, 1..32; 0: the model's default */
-    const steno_phrase *phrases; /* [phrase_count], copied at creation; NULL if there are none */
-    size_t phrase_count;         /* STENO_ERROR_LIMIT above the limits, ARGUMENT for a boost that
-                                    is out of range or a text that is not UTF-8 */
-    bool activity;               /* give results that are events: when speech begins and ends;
-                                    default false */
-    uint32_t backlog_ms;         /* audio held unrecognised before feed says FULL; default 5000,
-                                    from two chunks to 60000 */
+    uint32_t beam;                /* hypotheses kept, 1..32; 0: the model's default */
+    const steno_phrase *phrases;  /* [phrase_count], copied at creation; NULL if there are none */
+    size_t phrase_count;          /* STENO_ERROR_LIMIT above the limits, ARGUMENT for a boost that
+                                     is out of range or a text that is not UTF-8 */
+    bool activity;                /* give results that are events: when speech begins and ends;
+                                     default false */
+    uint32_t backlog_ms;          /* audio held unrecognised before feed says FULL; default 5000,
+                                     from two chunks to 60000 */
     void (*ready)(void *context); /* called on a worker thread when `next` has something or room
                                      has come after FULL: must return quickly, must not call the
                                      stream; may be NULL */

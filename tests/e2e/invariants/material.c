@@ -44,7 +44,8 @@ static const char *tiny_path(void)
 
 material material_open(unsigned threads)
 {
-    material m = {.shipped = material_has_shipped("what needs a model of English (a random one stands in)")};
+    material m = {
+        .shipped = material_has_shipped("what needs a model of English (a random one stands in)")};
     const char *path = m.shipped ? MATERIAL_MODEL : tiny_path();
     const steno_engine_options options = {.threads = threads};
     steno_error error;
