@@ -60,7 +60,6 @@ struct session {
     steno_error failure; /* to be told after the last result */
     uint32_t speaking;   /* channels in which somebody speaks */
     bool spoken;
-    bool timed_out;
     uint64_t silent_since_ms;
     bool over; /* no more results are wanted */
 };
@@ -372,10 +371,41 @@ static void wait_result(session *s, uint32_t index, const steno_result *result)
     c->finals += result->is_final;
 }
 
+/* When silence becomes too long, in audio; UINT64_MAX: never. */
+static uint64_t silence_limit_ms(const session *s)
+{
+    uint64_t limit_ms =
+        s->spoken ? s->config.speech_end_timeout_ms : s->config.speech_start_timeout_ms;
+    if (limit_ms == 0 || s->speaking > 0 || s->over)
+        return UINT64_MAX;
+    return s->silent_since_ms + limit_ms;
+}
+
+/* Nothing more is wanted, neither audio nor results. */
+static void stop(session *s)
+{
+    s->over = s->deaf = true;
+    s->size = s->piece_frames = 0;
+}
+
+/* Silence has lasted until `ms` at least: true if that was too long.  Whether words or the clock of
+ * the audio tell does not matter, so that the same audio always times out or never. */
+static bool check_silence(session *s, uint64_t ms)
+{
+    uint64_t limit_ms = silence_limit_ms(s);
+    if (limit_ms == UINT64_MAX || ms < limit_ms + HEARING_MS)
+        return false;
+    wait_event(s, WIRE_SPEECH_TIMEOUT, limit_ms);
+    stop(s);
+    return true;
+}
+
 /* Speech begins with the first channel to begin and ends with the last to end. */
 static void note_activity(session *s, const steno_result *result)
 {
     if (result->event == STENO_EVENT_SPEECH_BEGIN) {
+        if (check_silence(s, result->event_ms))
+            return;
         s->spoken = true;
         if (s->speaking++ == 0)
             wait_event(s, WIRE_SPEECH_BEGIN, result->event_ms);
@@ -395,8 +425,7 @@ static void note_result(session *s, uint32_t index, const steno_result *result)
         if (result->endpoint || !s->finishing)
             wait_event(s, WIRE_END_OF_SINGLE_UTTERANCE, result->end_ms);
         wait_result(s, index, result);
-        s->over = s->deaf = true;
-        s->size = 0;
+        stop(s);
     }
 }
 
@@ -437,27 +466,6 @@ static uint64_t done_ms(const session *s)
     return s->channel_count > 0 ? least : 0;
 }
 
-/* When silence becomes too long, in audio; UINT64_MAX: never. */
-static uint64_t silence_limit_ms(const session *s)
-{
-    uint64_t limit_ms =
-        s->spoken ? s->config.speech_end_timeout_ms : s->config.speech_start_timeout_ms;
-    if (limit_ms == 0 || s->speaking > 0 || s->timed_out || s->deaf)
-        return UINT64_MAX;
-    return s->silent_since_ms + limit_ms;
-}
-
-static bool check_silence(session *s)
-{
-    uint64_t limit_ms = silence_limit_ms(s);
-    if (limit_ms == UINT64_MAX || done_ms(s) < limit_ms + HEARING_MS)
-        return false;
-    s->timed_out = true;
-    wait_event(s, WIRE_SPEECH_TIMEOUT, limit_ms);
-    end_audio(s);
-    return true;
-}
-
 bool session_is_timed(const session *s)
 {
     return silence_limit_ms(s) != UINT64_MAX;
@@ -469,7 +477,7 @@ steno_status session_next(session *s, session_output *out, steno_error *error)
         if (s->over)
             return STENO_END;
         steno_status status = ask_channels(s, error);
-        if (status == STENO_AGAIN && check_silence(s))
+        if (status >= 0 && status != STENO_OK && check_silence(s, done_ms(s)))
             status = STENO_OK;
         if (status == STENO_END && s->failure.status < 0) {
             *error = s->failure;
