@@ -155,7 +155,7 @@ static const char *after(const char *symbol, const char *name)
         return NULL;
     if (symbol[length] == '\0')
         return symbol + length;
-    return symbol[length] == '.' ? symbol + length + 1 : NULL;
+    return symbol[length] == '.' && symbol[length + 1] != '\0' ? symbol + length + 1 : NULL;
 }
 
 static bool is_name(const char *name, const char *symbol)

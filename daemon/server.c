@@ -400,7 +400,8 @@ static grpc_server_credentials *create_credentials(const server_options *options
         NULL, &pair, 1, GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE, NULL);
 }
 
-/* Remembers the socket's file, so that destroy removes this one and no other of its name. */
+/* Remembers the socket's file, so that destroy removes this one and no other of its name, should
+ * gRPC not have done so. */
 static steno_status remember_unix(
     server_place *place, const char *path, const char *text, steno_error *error)
 {
