@@ -49,6 +49,8 @@ typedef struct extension {
     size_t parent;
     uint32_t token;
     double nonblank;
+    phrase_state phrase;
+    double credit;
     double attention; /* before the answer: the parent's, an upper bound */
     double score;
     size_t slot;
@@ -103,7 +105,7 @@ double hypothesis_ctc(const hypothesis *h)
     return log_add(h->blank, h->nonblank);
 }
 
-static double weigh(const beam *b, double ctc, double attention, size_t length)
+static double weigh(const beam *b, double ctc, double attention, double credit, size_t length)
 {
     const beam_options *o = &b->options;
     /* A weight of 0 stands for a part that is not computed, whatever its value. */
@@ -112,7 +114,7 @@ static double weigh(const beam *b, double ctc, double attention, size_t length)
         score += o->ctc_weight * ctc;
     if (o->attention_weight != 0)
         score += o->attention_weight * attention;
-    return score;
+    return score + credit;
 }
 
 size_t beam_slots(size_t width)
@@ -183,6 +185,17 @@ void beam_restart(beam *b)
     b->staying = true;
     b->extension_count = 0;
     b->step_count = 0;
+}
+
+/* Where a prefix is in the phrases after one more token, and the credit for it. */
+static double extend_phrase(
+    const beam *b, const hypothesis *h, uint32_t token, phrase_state *out_state)
+{
+    *out_state = h->phrase;
+    if (!b->options.phrases)
+        return 0;
+    *out_state = phrases_step(b->options.phrases, h->phrase, token, h->last == 0);
+    return phrases_credit(b->options.phrases, *out_state);
 }
 
 /* --- Proposing --- */
@@ -267,7 +280,7 @@ static double floor_of_stays(beam *b)
         const hypothesis *h = &b->now[i];
         double ctc = log_add(b->stays[i].blank, b->stays[i].nonblank);
         ranked = rank(b->places, ranked,
-            (place){.score = weigh(b, ctc, h->attention, h->length), .index = i});
+            (place){.score = weigh(b, ctc, h->attention, h->credit, h->length), .index = i});
     }
     double floor = b->places[0].score - b->options.margin;
     double worst = b->places[ranked - 1].score;
@@ -297,11 +310,15 @@ static void propose_extensions(beam *b, size_t parent, size_t candidates, double
     for (size_t i = 0; i < candidates; i++) {
         uint32_t token = b->candidates[i];
         double nonblank = grown(h, token, (double)b->ctc[token]);
-        double bound = weigh(b, nonblank, h->attention, h->length + 1);
+        phrase_state phrase;
+        double credit = extend_phrase(b, h, token, &phrase);
+        double bound = weigh(b, nonblank, h->attention, credit, h->length + 1);
         if (nonblank > -INFINITY && bound > floor && !exists(b, parent, token))
             offer(b, &(extension){.parent = parent,
                          .token = token,
                          .nonblank = nonblank,
+                         .phrase = phrase,
+                         .credit = credit,
                          .attention = h->attention,
                          .score = bound,
                          .slot = BEAM_START_SLOT});
@@ -335,7 +352,7 @@ static void stay_all(beam *b)
         hypothesis *h = &b->now[i];
         h->blank = hypothesis_ctc(h) + (double)b->ctc[0];
         h->nonblank = -INFINITY;
-        h->score = weigh(b, h->blank, h->attention, h->length);
+        h->score = weigh(b, h->blank, h->attention, h->credit, h->length);
     }
 }
 
@@ -390,7 +407,7 @@ void beam_answer(beam *b, size_t index, const float *log_probabilities)
             continue;
         size_t length = b->now[e->parent].length + 1;
         e->attention = b->now[e->parent].attention + (double)log_probabilities[e->token];
-        e->score = weigh(b, e->nonblank, e->attention, length);
+        e->score = weigh(b, e->nonblank, e->attention, e->credit, length);
         e->slot = step->after;
     }
     hypothesis *parent = &b->now[step->parent];
@@ -439,6 +456,8 @@ static void materialise_extension(const beam *b, const extension *e, hypothesis 
         .blank = -INFINITY,
         .nonblank = e->nonblank,
         .attention = e->attention,
+        .phrase = e->phrase,
+        .credit = e->credit,
         .slot = e->slot};
 }
 
@@ -457,7 +476,7 @@ static size_t rank_all(beam *b)
         const hypothesis *h = &b->now[i];
         double ctc = log_add(b->stays[i].blank, b->stays[i].nonblank);
         ranked = rank(b->places, ranked,
-            (place){.score = weigh(b, ctc, h->attention, h->length), .index = i});
+            (place){.score = weigh(b, ctc, h->attention, h->credit, h->length), .index = i});
     }
     for (size_t i = 0; i < b->extension_count; i++)
         ranked = rank(
@@ -498,6 +517,12 @@ void beam_commit(beam *b)
 void beam_commit_end(beam *b)
 {
     release_steps(b);
+    for (size_t i = 0; i < b->count && b->options.phrases; i++) {
+        hypothesis *h = &b->now[i];
+        h->score -= h->credit;
+        h->credit = phrases_end_credit(b->options.phrases, h->phrase);
+        h->score += h->credit;
+    }
     for (size_t i = 1; i < b->count; i++) {
         hypothesis moved = b->now[i];
         size_t j = i;
@@ -536,6 +561,7 @@ void beam_cut(beam *b, size_t count, uint64_t end)
     const hypothesis *best = &b->now[0];
     assert(count <= best->length && (count == best->length || best->tokens[count].encoding >= end));
     double ctc = hypothesis_ctc(best), attention = best->attention;
+    double credit_kept = best->phrase.kept;
     size_t kept = 0;
     for (size_t i = 0; i < b->count; i++) {
         hypothesis *h = &b->now[i];
@@ -557,6 +583,8 @@ void beam_cut(beam *b, size_t count, uint64_t end)
         h->blank -= ctc;
         h->nonblank -= ctc;
         h->attention -= attention;
-        h->score = weigh(b, hypothesis_ctc(h), h->attention, h->length);
+        h->phrase.kept -= credit_kept;
+        h->credit -= credit_kept;
+        h->score = weigh(b, hypothesis_ctc(h), h->attention, h->credit, h->length);
     }
 }

@@ -12,6 +12,7 @@
 #define DECODER_BEAM_H
 
 #include "decoder/decoder.h"
+#include "decoder/phrases.h"
 
 typedef struct beam_options {
     size_t width;      /* prefixes kept */
@@ -20,6 +21,7 @@ typedef struct beam_options {
     double ctc_weight, attention_weight, token_bonus;
     double token_threshold; /* probability */
     double margin;          /* prefixes that score so much below the best are dropped */
+    const phrases *phrases; /* NULL: none */
 } beam_options;
 
 /* A surviving prefix.  All probabilities are natural logarithms. */
@@ -32,6 +34,8 @@ typedef struct hypothesis {
     double blank;         /* CTC probability of all alignments that end in blank, */
     double nonblank;      /* and in the last token */
     double attention;     /* of the tokens by the attention decoder */
+    phrase_state phrase;  /* where it is in the phrases to prefer, */
+    double credit;        /* and what that adds to the score: 0 without phrases */
     double score;         /* weighted sum: what ranks */
     size_t slot;          /* attention state that the last token is to be read in */
 } hypothesis;
@@ -65,7 +69,8 @@ beam_step beam_get_step(const beam *beam, size_t index);
 /* log_probabilities [tokens] of what follows the step's token. */
 void beam_answer(beam *beam, size_t index, const float *log_probabilities);
 void beam_commit(beam *beam);
-/* After beam_propose_end: ranks by the scores with the end counted in. */
+/* After beam_propose_end: ranks by the scores with the end counted in, and the end of phrases:
+ * those complete keep their credit, those under way lose it. */
 void beam_commit_end(beam *beam);
 
 /* At least 1, best first. */

@@ -54,13 +54,15 @@ size_t decoder_scratch(const decoder *decoder);
 
 /* How a search weighs and prunes.  Defaults come from the model file's metadata. */
 typedef struct search_options {
-    size_t beam;            /* prefixes kept: 1..SEARCH_MAX_BEAM */
-    float token_threshold;  /* tokens below this CTC probability do not extend a prefix */
-    float attention_weight; /* of the attention decoder's log-probability; 0: CTC alone */
-    float ctc_weight;       /* of CTC's prefix log-probability */
-    float token_bonus;      /* added per token */
-    size_t segment_blanks;  /* trailing blanks that end a segment, in encodings */
-    size_t segment_max;     /* encodings after which the segment is cut at its best pause */
+    size_t beam;                   /* prefixes kept: 1..SEARCH_MAX_BEAM */
+    float token_threshold;         /* tokens below this CTC probability do not extend a prefix */
+    float attention_weight;        /* of the attention decoder's log-probability; 0: CTC alone */
+    float ctc_weight;              /* of CTC's prefix log-probability */
+    float token_bonus;             /* added per token */
+    size_t segment_blanks;         /* trailing blanks that end a segment, in encodings */
+    size_t segment_max;            /* encodings after which the segment is cut at its best pause */
+    const struct phrases *phrases; /* to prefer (decoder/phrases.h), borrowed until search_destroy;
+                                      NULL: none */
 } search_options;
 
 enum { SEARCH_MAX_BEAM = 32 };
@@ -75,7 +77,7 @@ typedef struct search_token {
 typedef struct search_hypothesis {
     const search_token *tokens;
     size_t token_count;
-    float score;     /* weighted log-probability */
+    float score;     /* weighted log-probability, with the credit for phrases */
     float posterior; /* share among the surviving hypotheses, 0..1 */
 } search_hypothesis;
 

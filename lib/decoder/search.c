@@ -85,6 +85,12 @@ static steno_status check_options(const search_options *options, steno_error *er
     return STENO_OK;
 }
 
+/* What is without a phrase may come to lie so much behind one that then breaks off. */
+static double largest_boost(const search_options *options)
+{
+    return options->phrases ? phrases_largest(options->phrases) : 0;
+}
+
 /* Shares the values out to the states: hidden, cell and alignment of each. */
 static void lay_out_states(search *s)
 {
@@ -132,7 +138,8 @@ steno_status search_create(const decoder *d, const search_options *options, sear
                              .attention_weight = (double)options->attention_weight,
                              .token_bonus = (double)options->token_bonus,
                              .token_threshold = (double)options->token_threshold,
-                             .margin = MARGIN},
+                             .margin = MARGIN + largest_boost(options),
+                             .phrases = options->phrases},
         &s->beam, error);
     if (status != STENO_OK)
         goto fail;

@@ -38,7 +38,8 @@ struct outbox {
     /* The worker's. */
     uint64_t tail;    /* where the next record goes */
     size_t back;      /* slot to fill */
-    bool back_filled; /* since the last publish */
+    bool back_filled; /* since the last publish, */
+    bool final_put;   /* and so for these */
 
     /* Under the mutex; head changes by the owner alone, published by the worker alone. */
     uint64_t head, published;
@@ -98,6 +99,7 @@ static void copy_result(void *block, size_t bytes, const steno_result *result, u
     copy->result.start_ms = least(result->start_ms, limit_ms);
     copy->result.end_ms = least(result->end_ms, limit_ms);
     copy->result.audio_ms = least(result->audio_ms, limit_ms);
+    copy->result.event_ms = least(result->event_ms, limit_ms);
 
     steno_alternative *alternatives = (steno_alternative *)(copy + 1);
     steno_word *words = (steno_word *)(alternatives + result->alternative_count);
@@ -175,6 +177,7 @@ steno_status outbox_put_final(outbox *o, const steno_result *result, uint64_t li
     }
     copy_result(o->ring + o->tail % o->capacity, bytes, result, limit_ms);
     o->tail += bytes;
+    o->final_put |= result->is_final;
     return STENO_OK;
 }
 
@@ -198,10 +201,10 @@ static void swap(size_t *a, size_t *b)
 bool outbox_publish(outbox *o)
 {
     bool news = o->published != o->tail || o->back_filled;
-    if (o->published != o->tail) {
-        o->published = o->tail;
+    o->published = o->tail;
+    if (o->final_put)
         o->pending_filled = false;
-    }
+    o->final_put = false;
     if (o->back_filled) {
         swap(&o->back, &o->pending);
         o->pending_filled = true;

@@ -32,13 +32,14 @@ void outbox_destroy(outbox *outbox);
 /* Whether the results of one more turn fit.  Mutex held. */
 bool outbox_has_room(const outbox *outbox);
 
-/* Copies a result; times beyond limit_ms become limit_ms.  STENO_ERROR_LIMIT if it does not fit,
- * which outbox_has_room and turn_bytes should have prevented.  Worker only, without the mutex. */
+/* Copies a result; events are put like finals.  Times beyond limit_ms become limit_ms.
+ * STENO_ERROR_LIMIT if it does not fit, which outbox_has_room and turn_bytes should have prevented.
+ * Worker only, without the mutex. */
 steno_status outbox_put_final(outbox *outbox, const steno_result *result, uint64_t limit_ms);
 steno_status outbox_put_interim(outbox *outbox, const steno_result *result, uint64_t limit_ms);
 
-/* Makes visible what was put: true if there is anything new.  A new final result drops the
- * interim result before it, which spoke of the same words.  Mutex held. */
+/* Makes visible what was put: true if there is anything new.  A new final result (an event is none)
+ * drops the interim result before it, which spoke of the same words.  Mutex held. */
 bool outbox_publish(outbox *outbox);
 
 /* Whether outbox_take has something.  Mutex held. */

@@ -75,6 +75,9 @@ static steno_status check_options(
         {"beam", o->beam, 0, SEARCH_MAX_BEAM},
         {"backlog_ms", o->backlog_ms, 2 * o->chunk_ms, 60000},
     };
+    if (o->phrase_count > 0 && !o->phrases)
+        return error_set(
+            error, STENO_ERROR_ARGUMENT, "phrases: NULL, should be %zu of them", o->phrase_count);
     steno_status status = check_chunk(model, o, error);
     for (size_t i = 0; status == STENO_OK && i < sizeof ranges / sizeof *ranges; i++)
         status = check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high, error);
@@ -126,21 +129,27 @@ static size_t turn_bytes(const steno_stream *s)
     size_t tokens = s->options.max_utterance_ms / s->model->config.encoding_ms + 1 +
                     s->segment_tokens + MODEL_MAX_ROWS;
     size_t finals = MODEL_MAX_ROWS / 2 + 2;
+    /* At each segment's and each chunk's end. */
+    size_t events = s->options.activity ? ACTIVITY_MAX_EVENTS * (finals + MODEL_MAX_ROWS + 1) : 0;
     return outbox_result_bytes(alternatives, tokens, tokens * s->model->token_bytes) +
-           finals * outbox_result_bytes(alternatives, 0, 0);
+           finals * outbox_result_bytes(alternatives, 0, 0) + events * outbox_result_bytes(0, 0, 0);
 }
 
 static steno_status create_worker_side(steno_stream *s, steno_error *error)
 {
     const steno_model *m = s->model;
     const steno_stream_options *o = &s->options;
-    const search_options chosen = choose_search(m, o);
+    search_options chosen = choose_search(m, o);
     s->beam = chosen.beam;
     s->segment_tokens = chosen.segment_max;
     steno_status status =
         frontend_create(&m->config.frontend, m->mean, m->inverse_deviation, &s->frontend, error);
     if (status == STENO_OK)
         status = encoder_state_create(m->encoder, s->chunk, &s->encoder_state, error);
+    if (status == STENO_OK && o->phrase_count > 0)
+        status = phrases_create(m->vocabulary, o->phrases, o->phrase_count, &s->phrases, error);
+    chosen.phrases = s->phrases;
+    s->activity = activity_begin(m->config.encoding_ms, o->endpoint_ms);
     if (status == STENO_OK)
         status = search_create(m->decoder, &chosen,
             (search_sink){.segment = turn_segment, .context = s}, &s->search, error);
@@ -171,6 +180,7 @@ static void free_parts(steno_stream *s)
     outbox_destroy(s->outbox);
     transcript_destroy(s->transcript);
     search_destroy(s->search);
+    phrases_destroy(s->phrases);
     encoder_state_destroy(s->encoder_state);
     frontend_destroy(s->frontend);
     memory_free(s->ring);
@@ -207,6 +217,8 @@ steno_status steno_stream_create(steno_engine *engine, steno_model *model,
     status = create_owner_side(s, error);
     if (status == STENO_OK)
         status = create_worker_side(s, error);
+    s->options.phrases = NULL;
+    s->options.phrase_count = 0;
     s->bytes = (size_t)(memory_thread_bytes() - bytes_before);
     if (status == STENO_OK)
         status = engine_task_init(&s->task, engine, model, s->chunk, turn_scratch(model), error);

@@ -14,6 +14,8 @@
 
 #include "audio/convert.h"
 #include "base/error.h"
+#include "decoder/phrases.h"
+#include "recognizer/activity.h"
 #include "recognizer/engine.h"
 #include "recognizer/model.h"
 #include "recognizer/outbox.h"
@@ -24,15 +26,16 @@ struct steno_stream {
     engine_task task; /* first: the engine's view of a stream */
 
     /* Immutable after creation. */
-    steno_model *model; /* a reference */
-    steno_stream_options options;
-    size_t chunk;           /* C, encodings */
-    size_t backlog_samples; /* in the ring: feed takes no more from here on */
-    size_t ring_samples;    /* the ring's size: the backlog and what one piece may add */
-    size_t piece_frames;    /* feed converts so many frames at a time */
-    size_t beam;            /* hypotheses of the search at most */
-    size_t segment_tokens;  /* tokens of one of them at most */
-    size_t bytes;           /* all this stream has allocated */
+    steno_model *model;           /* a reference */
+    steno_stream_options options; /* without the phrases, which are the caller's */
+    phrases *phrases;             /* or NULL */
+    size_t chunk;                 /* C, encodings */
+    size_t backlog_samples;       /* in the ring: feed takes no more from here on */
+    size_t ring_samples;          /* the ring's size: the backlog and what one piece may add */
+    size_t piece_frames;          /* feed converts so many frames at a time */
+    size_t beam;                  /* hypotheses of the search at most */
+    size_t segment_tokens;        /* tokens of one of them at most */
+    size_t bytes;                 /* all this stream has allocated */
 
     float *ring; /* [ring_samples]: [read, written) is the worker's, the rest the owner's */
     outbox *outbox;
@@ -61,6 +64,7 @@ struct steno_stream {
     encoder_state *encoder_state;
     search *search;
     transcript *transcript;
+    activity activity;
     transcript_token *tokens;          /* [beam, segment_tokens] */
     transcript_hypothesis *hypotheses; /* [beam] */
     bool tail_known;                   /* finishing was seen: silence and limit_ms are set */

@@ -203,11 +203,12 @@ static size_t map_hypotheses(steno_stream *s, const search_hypothesis *from, siz
     return count;
 }
 
-static void put(steno_stream *s, bool final, const steno_result *result)
+/* lasting: a final or an event. */
+static void put(steno_stream *s, bool lasting, const steno_result *result)
 {
     uint64_t limit_ms = s->tail_known ? s->limit_ms : UINT64_MAX;
-    steno_status status = final ? outbox_put_final(s->outbox, result, limit_ms)
-                                : outbox_put_interim(s->outbox, result, limit_ms);
+    steno_status status = lasting ? outbox_put_final(s->outbox, result, limit_ms)
+                                  : outbox_put_interim(s->outbox, result, limit_ms);
     if (status != STENO_OK)
         error_set(&s->turn_error, STENO_ERROR_INTERNAL,
             "a result of %zu alternatives is larger than it can be", result->alternative_count);
@@ -220,16 +221,39 @@ static void put_final(steno_stream *s)
         put(s, true, result);
 }
 
+static void put_events(steno_stream *s, const activity_event *events, size_t count)
+{
+    uint64_t audio_ms = search_position(s->search) * s->model->config.encoding_ms;
+    for (size_t i = 0; i < count && s->options.activity; i++)
+        put(s, true,
+            &(steno_result){
+                .event = events[i].event, .event_ms = events[i].event_ms, .audio_ms = audio_ms});
+}
+
 void turn_segment(
     void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_encoding)
 {
     steno_stream *s = context;
+    const search_hypothesis *best = &hypotheses[0];
+    uint64_t first = best->tokens[0].encoding, last = best->tokens[best->token_count - 1].encoding;
+    activity_event events[ACTIVITY_MAX_EVENTS];
+    size_t event_count = activity_segment(&s->activity, first, last, events);
     count = map_hypotheses(s, hypotheses, count);
     transcript_segment(s->transcript, s->hypotheses, count, end_encoding);
-    put_final(s);
+
+    /* A final of earlier words goes before the events, one with this segment's words after. */
+    const steno_result *final = NULL;
+    bool has_final = transcript_take_final(s->transcript, &final) == STENO_OK;
+    bool earlier = has_final && final->end_ms <= first * s->model->config.encoding_ms;
+    if (earlier)
+        put(s, true, final);
+    put_events(s, events, event_count);
+    if (has_final && !earlier)
+        put(s, true, final);
 }
 
-static void advance_transcript(steno_stream *s, bool finish)
+/* finish: what was said becomes final; last: because the audio is over. */
+static void advance_transcript(steno_stream *s, bool finish, bool last)
 {
     search_hypothesis running[SEARCH_MAX_BEAM];
     size_t count = search_hypotheses(s->search, s->beam, running);
@@ -237,10 +261,18 @@ static void advance_transcript(steno_stream *s, bool finish)
     transcript_advance(s->transcript, s->hypotheses, count, search_stable(s->search),
         search_position(s->search), search_trailing(s->search));
     put_final(s);
+    activity_event events[ACTIVITY_MAX_EVENTS];
+    if (running[0].token_count > 0)
+        put_events(
+            s, events, activity_running(&s->activity, running[0].tokens[0].encoding, events));
+    else
+        put_events(s, events, activity_silence(&s->activity, search_trailing(s->search), events));
     if (finish) {
         transcript_finish(s->transcript);
         put_final(s);
     }
+    if (last)
+        put_events(s, events, activity_finish(&s->activity, events));
 }
 
 /* Decodes chunk number `step` of each part that has one: false if none has. */
@@ -272,7 +304,7 @@ static bool decode_step(part *parts, size_t count, size_t step, decoder_item *it
     decoder_advance(active[0]->stream->model->decoder, scratch, items, n);
     uint64_t decoded = engine_now_ns();
     for (size_t i = 0; i < n; i++)
-        advance_transcript(active[i]->stream, items[i].finish);
+        advance_transcript(active[i]->stream, items[i].finish, items[i].finish && active[i]->last);
     times->decoder_ns += decoded - start;
     times->transcript_ns += engine_now_ns() - decoded;
     return true;
