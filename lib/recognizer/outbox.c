@@ -108,7 +108,7 @@ static void copy_result(void *block, size_t bytes, const steno_result *result, u
         word_count += result->alternatives[i].word_count;
     char *end = (char *)(words + word_count);
 
-    copy->result.alternatives = alternatives;
+    copy->result.alternatives = result->alternative_count ? alternatives : NULL;
     for (size_t i = 0; i < result->alternative_count; i++) {
         alternatives[i] = result->alternatives[i];
         alternatives[i].text = copy_text(&end, result->alternatives[i].text);
