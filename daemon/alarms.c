@@ -1,8 +1,16 @@
 #include "daemon/alarms.h"
 
 #include <assert.h>
+#include <time.h>
 
 #include "base/memory.h"
+
+uint64_t alarms_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 steno_status alarms_init(alarms *self, size_t room)
 {

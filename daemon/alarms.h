@@ -16,6 +16,9 @@
 
 #include "steno/status.h"
 
+/* The clock that alarms go by: milliseconds of CLOCK_MONOTONIC.  Async-signal-safe. */
+uint64_t alarms_now_ms(void);
+
 /* Zeroed: not set. */
 typedef struct alarm_entry {
     uint64_t at_ms;

@@ -21,17 +21,9 @@
 #include <grpc/support/alloc.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/memory.h"
 #include "daemon/call_private.h"
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- What is out, and the end of the memory ---- */
 
@@ -175,7 +167,7 @@ void call_finish(call *self, call_status status, const char *message)
     self->finished = true;
     self->status = status;
     snprintf(self->message, sizeof(self->message), "%s", message);
-    alarms_set(server_alarms(self->server), &self->alarm, now_ms() + CALL_LINGER_MS);
+    alarms_set(server_alarms(self->server), &self->alarm, alarms_now_ms() + CALL_LINGER_MS);
     send_next(self);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 static steno_status parse_unix(const char *text, listen_address *address, steno_error *error)
 {
@@ -195,4 +196,27 @@ steno_status listen_probe(const listen_address *address, const char *text, steno
 {
     return address->kind == LISTEN_UNIX ? probe_unix(address, text, error)
                                         : probe_tcp(address, text, error);
+}
+
+steno_status listen_keep_socket(
+    const listen_address *address, const char *text, listen_socket *out_socket, steno_error *error)
+{
+    struct stat there;
+    if (lstat(address->path, &there) != 0)
+        return refuse(text, errno, error);
+    char *path = memory_duplicate(address->path);
+    if (path == NULL)
+        return error_memory(error);
+    *out_socket = (listen_socket){path, there.st_dev, there.st_ino};
+    return STENO_OK;
+}
+
+void listen_remove_socket(listen_socket *kept)
+{
+    struct stat there;
+    if (kept->path != NULL && lstat(kept->path, &there) == 0 && there.st_dev == kept->device &&
+        there.st_ino == kept->inode)
+        unlink(kept->path);
+    memory_free(kept->path);
+    *kept = (listen_socket){0};
 }

@@ -41,4 +41,17 @@ bool listen_is_local(const listen_address *address);
  * PERMISSION, IO. */
 steno_status listen_probe(const listen_address *address, const char *text, steno_error *error);
 
+/* The file of a Unix socket that is listened on, and not another of its name.  Zeroed: none. */
+typedef struct listen_socket {
+    char *path; /* owned */
+    dev_t device;
+    ino_t inode;
+} listen_socket;
+
+/* Remembers the file that is there now.  Errors: IO, MEMORY. */
+steno_status listen_keep_socket(
+    const listen_address *address, const char *text, listen_socket *out_socket, steno_error *error);
+/* Removes the file if it is still that one, and forgets it. */
+void listen_remove_socket(listen_socket *kept);
+
 #endif

@@ -27,7 +27,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -53,9 +52,7 @@ typedef enum server_phase {
 } server_phase;
 
 typedef struct server_place {
-    char *unix_path; /* NULL for TCP */
-    dev_t device;    /* of the socket's file */
-    ino_t inode;
+    listen_socket socket; /* zeroed for TCP */
     int port;
 } server_place;
 
@@ -94,13 +91,6 @@ struct server {
     uint32_t call_count; /* refused ones included */
     alarms alarms;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- Calls coming and going ---- */
 
@@ -269,7 +259,7 @@ static void *run_ringer(void *argument)
 void server_shutdown(server *self, uint32_t drain_ms)
 {
     int kept = errno;
-    uint64_t at = now_ms() + drain_ms;
+    uint64_t at = alarms_now_ms() + drain_ms;
     uint64_t before = atomic_load(&self->stop_at_ms);
     while (at < before && !atomic_compare_exchange_weak(&self->stop_at_ms, &before, at))
         ;
@@ -362,7 +352,7 @@ static bool is_running(const server *self)
 static void run_until_stopped(server *self)
 {
     while (is_running(self)) {
-        uint64_t now = now_ms();
+        uint64_t now = alarms_now_ms();
         alarm_entry *due;
         while ((due = alarms_take_due(&self->alarms, now)) != NULL)
             call_ring(due->owner);
@@ -400,20 +390,6 @@ static grpc_server_credentials *create_credentials(const server_options *options
         NULL, &pair, 1, GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE, NULL);
 }
 
-/* Remembers the socket's file, so that destroy removes this one and no other of its name, should
- * gRPC not have done so. */
-static steno_status remember_unix(
-    server_place *place, const char *path, const char *text, steno_error *error)
-{
-    struct stat there;
-    if (lstat(path, &there) != 0)
-        return error_set(error, STENO_ERROR_IO, "can't listen on %s: %s", text, strerror(errno));
-    place->device = there.st_dev;
-    place->inode = there.st_ino;
-    place->unix_path = memory_duplicate(path);
-    return place->unix_path != NULL ? STENO_OK : error_memory(error);
-}
-
 static steno_status listen_on(
     server *self, const server_options *options, size_t index, steno_error *error)
 {
@@ -444,7 +420,7 @@ static steno_status listen_on(
                          text)
                    : error_set(error, STENO_ERROR_IO, "can't listen on %s", text);
     if (address.kind == LISTEN_UNIX)
-        return remember_unix(&self->places[index], address.path, text, error);
+        return listen_keep_socket(&address, text, &self->places[index].socket, error);
     self->places[index].port = port;
     return STENO_OK;
 }
@@ -452,14 +428,6 @@ static steno_status listen_on(
 int server_port(const server *self, size_t address)
 {
     return address < self->place_count ? self->places[address].port : 0;
-}
-
-static void forget_unix(const server_place *place)
-{
-    struct stat there;
-    if (place->unix_path != NULL && lstat(place->unix_path, &there) == 0 &&
-        there.st_dev == place->device && there.st_ino == place->inode)
-        unlink(place->unix_path);
 }
 
 /* ---- Creating and destroying ---- */
@@ -595,10 +563,8 @@ void server_destroy(server *self)
         ;
     grpc_completion_queue_destroy(self->queue);
     grpc_metadata_array_destroy(&self->headers);
-    for (size_t i = 0; i < self->place_count; i++) {
-        forget_unix(&self->places[i]);
-        memory_free(self->places[i].unix_path);
-    }
+    for (size_t i = 0; i < self->place_count; i++)
+        listen_remove_socket(&self->places[i].socket);
     memory_free(self->places);
     alarms_finish(&self->alarms);
     grpc_shutdown();

@@ -1,7 +1,9 @@
 /* What addresses say; that they can be had is tested from outside (tests/e2e/daemon). */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/listen.h"
 
@@ -66,12 +68,42 @@ START_TEST(no_addresses)
 }
 END_TEST
 
+START_TEST(only_the_own_socket_is_removed)
+{
+    char folder[] = "/tmp/stenod-listen-XXXXXX", text[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(text, sizeof(text), "unix:%s/socket", folder);
+    listen_address address;
+    listen_socket kept = {0};
+    steno_error error;
+    ck_assert_int_eq(listen_parse(text, &address, &error), STENO_OK);
+    ck_assert_int_lt(listen_keep_socket(&address, text, &kept, &error), 0);
+    for (int replaced = 0; replaced < 2; replaced++) {
+        FILE *file = fopen(address.path, "w");
+        ck_assert_ptr_nonnull(file);
+        ck_assert_int_eq(listen_keep_socket(&address, text, &kept, &error), STENO_OK);
+        if (replaced != 0) {
+            /* While the old file is open its number is not given to another. */
+            ck_assert_int_eq(unlink(address.path), 0);
+            fclose(fopen(address.path, "w"));
+        }
+        listen_remove_socket(&kept);
+        fclose(file);
+        ck_assert_int_eq(access(address.path, F_OK), replaced != 0 ? 0 : -1);
+    }
+    listen_remove_socket(&kept);
+    ck_assert_int_eq(unlink(address.path), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("listen");
     TCase *all = tcase_create("all");
     tcase_add_loop_test(all, addresses, 0, ADDRESS_COUNT);
     tcase_add_test(all, no_addresses);
+    tcase_add_test(all, only_the_own_socket_is_removed);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
