@@ -1,0 +1,859 @@
+/* The wire of all protocols: requests written by hand are understood, responses are the bytes they
+ * should be, and nothing hostile gets further than an error. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "bytes.h"
+#include "daemon/wire.h"
+
+typedef steno_status (*reader)(wire_request *, const uint8_t *, size_t, steno_error *);
+
+static wire_request request;
+static wire_output output;
+static steno_error error;
+/* Large, so not on the stack. */
+static bytes config, streaming, message, part;
+
+static void setup(void)
+{
+    wire_request_init(&request);
+    wire_output_init(&output);
+    config.size = streaming.size = message.size = part.size = 0;
+}
+
+static void teardown(void)
+{
+    wire_request_finish(&request);
+    wire_output_finish(&output);
+    ck_assert_uint_eq(memory_alive(), 0);
+}
+
+static void understand(reader read)
+{
+    steno_status status = read(&request, message.data, message.size, &error);
+    ck_assert_msg(status == STENO_OK, "%s", error.message);
+}
+
+static void refuse(reader read, const char *field)
+{
+    steno_status status = read(&request, message.data, message.size, &error);
+    ck_assert_int_eq(status, STENO_ERROR_ARGUMENT);
+    ck_assert_int_eq(error.status, STENO_ERROR_ARGUMENT);
+    ck_assert_msg(
+        strncmp(error.message, field, strlen(field)) == 0, "%s: %s", field, error.message);
+}
+
+/* `config` as the first message of a stream. */
+static void wrap(void)
+{
+    streaming.size = message.size = 0;
+    bytes_message(&streaming, 1, &config);
+    bytes_message(&message, 1, &streaming);
+}
+
+static void basic(void)
+{
+    config.size = 0;
+    bytes_number(&config, 1, 1);
+    bytes_number(&config, 2, 16000);
+    bytes_text(&config, 3, "en-US");
+}
+
+/* Google. */
+
+START_TEST(test_google_config)
+{
+    basic();
+    bytes_number(&config, 4, 3);
+    bytes_number(&config, 7, 2);
+    bytes_number(&config, 8, 1);
+    bytes_number(&config, 12, 1);
+    bytes_text(&config, 13, "latest_long");
+    bytes_number(&config, 15, 1);
+    bytes_text(&part, 1, "steno");
+    bytes_text(&part, 1, "  ");
+    bytes_text(&part, 1, "$DIGITS");
+    bytes_float(&part, 4, 7.5f);
+    bytes_message(&config, 6, &part);
+    part.size = 0;
+    bytes_text(&part, 1, "usual");
+    bytes_message(&config, 6, &part);
+    bytes_text(&config, 777, "a field of the future");
+    bytes_message(&streaming, 1, &config);
+    bytes_number(&streaming, 2, 1);
+    bytes_number(&streaming, 3, 1);
+    bytes_number(&streaming, 5, 1);
+    bytes duration = {.size = 0}, timeout = {.size = 0};
+    bytes_number(&duration, 1, 3);
+    bytes_number(&duration, 2, 250000000);
+    bytes_message(&timeout, 2, &duration);
+    bytes_message(&streaming, 6, &timeout);
+    bytes_message(&message, 1, &streaming);
+    understand(wire_google.read_streaming);
+
+    ck_assert_int_eq(request.part, WIRE_CONFIG);
+    const wire_config *c = &request.config;
+    ck_assert_int_eq(c->kind, STENO_AUDIO_RAW_OR_WAV);
+    ck_assert_int_eq(c->raw.encoding, STENO_ENCODING_S16);
+    ck_assert_uint_eq(c->raw.rate_hz, 16000);
+    ck_assert_uint_eq(c->raw.channels, 2);
+    ck_assert_str_eq(c->language, "en-us");
+    ck_assert_uint_eq(c->max_alternatives, 3);
+    ck_assert(c->per_channel && c->word_times && c->word_confidence);
+    ck_assert(c->interim && c->single_utterance && c->activity && !c->no_endpointing);
+    ck_assert_uint_eq(c->speech_start_timeout_ms, 0);
+    ck_assert_uint_eq(c->speech_end_timeout_ms, 3250);
+    ck_assert_uint_eq(c->phrase_count, 2);
+    ck_assert_str_eq(c->phrases[0].text, "steno");
+    ck_assert_float_eq(c->phrases[0].boost, 7.5f);
+    ck_assert_str_eq(c->phrases[1].text, "usual");
+    ck_assert_float_gt(c->phrases[1].boost, 0);
+}
+END_TEST
+
+START_TEST(test_google_defaults)
+{
+    basic();
+    wrap();
+    understand(wire_google.read_streaming);
+    const wire_config *c = &request.config;
+    ck_assert_uint_eq(c->max_alternatives, 1);
+    ck_assert_uint_eq(c->raw.channels, 0);
+    ck_assert_uint_eq(c->chunk_ms + c->endpoint_ms + c->max_utterance_ms, 0);
+    ck_assert(!c->interim && !c->single_utterance && !c->activity && !c->per_channel);
+    ck_assert(!c->word_times && !c->word_confidence && !c->interim_words);
+    ck_assert_uint_eq(c->phrase_count, 0);
+}
+END_TEST
+
+START_TEST(test_google_adaptation)
+{
+    basic();
+    bytes phrase = {.size = 0}, set = {.size = 0}, adaptation = {.size = 0};
+    bytes_text(&phrase, 1, "own");
+    bytes_float(&phrase, 2, 3);
+    bytes_message(&set, 2, &phrase);
+    phrase.size = 0;
+    bytes_text(&phrase, 1, "of the set");
+    bytes_message(&set, 2, &phrase);
+    bytes_float(&set, 4, 99);
+    bytes_message(&adaptation, 1, &set);
+    bytes_message(&config, 20, &adaptation);
+    /* What it takes the place of. */
+    bytes_text(&part, 1, "context");
+    bytes_message(&config, 6, &part);
+    wrap();
+    understand(wire_google.read_streaming);
+    ck_assert_uint_eq(request.config.phrase_count, 2);
+    ck_assert_float_eq(request.config.phrases[0].boost, 3);
+    ck_assert_str_eq(request.config.phrases[1].text, "of the set");
+    ck_assert_float_eq(request.config.phrases[1].boost, 20);
+}
+END_TEST
+
+START_TEST(test_google_encodings)
+{
+    static const struct {
+        int number;
+        steno_audio_kind kind;
+    } right[] = {{0, STENO_AUDIO_AUTO}, {1, STENO_AUDIO_RAW_OR_WAV}, {2, STENO_AUDIO_FLAC},
+        {3, STENO_AUDIO_RAW_OR_WAV}, {6, STENO_AUDIO_OGG_OPUS}, {8, STENO_AUDIO_MP3}};
+    static const int wrong[] = {4, 5, 7, 9, 10, -1, 1 << 30};
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        config.size = 0;
+        bytes_number(&config, 1, right[i].number);
+        bytes_number(&config, 2, 16000);
+        wrap();
+        understand(wire_google.read_streaming);
+        ck_assert_int_eq(request.config.kind, right[i].kind);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        config.size = 0;
+        bytes_number(&config, 1, wrong[i]);
+        bytes_number(&config, 2, 16000);
+        wrap();
+        refuse(wire_google.read_streaming, "encoding:");
+    }
+    /* Without a rate there must be a header. */
+    config.size = 0;
+    bytes_number(&config, 1, 1);
+    wrap();
+    understand(wire_google.read_streaming);
+    ck_assert_int_eq(request.config.kind, STENO_AUDIO_WAV);
+}
+END_TEST
+
+/* One field more, which is wrong. */
+static void refuse_number(unsigned field, int64_t value, const char *name)
+{
+    basic();
+    bytes_number(&config, field, value);
+    wrap();
+    refuse(wire_google.read_streaming, name);
+}
+
+static void refuse_text(unsigned field, const char *value, const char *name)
+{
+    basic();
+    bytes_text(&config, field, value);
+    wrap();
+    refuse(wire_google.read_streaming, name);
+}
+
+START_TEST(test_google_validation)
+{
+    refuse_number(2, 7999, "sample_rate_hertz: 7999");
+    refuse_number(2, 48001, "sample_rate_hertz: 48001");
+    refuse_number(2, -16000, "sample_rate_hertz: -16000");
+    refuse_number(4, 31, "max_alternatives: 31");
+    refuse_number(4, -1, "max_alternatives: -1");
+    refuse_number(7, 9, "audio_channel_count: 9");
+    refuse_number(7, -1, "audio_channel_count: -1");
+    refuse_text(3, "de", "language_code: \"de\"");
+    refuse_text(3, "en-\x01\xff", "language_code: \"en-??\"");
+    refuse_text(3, "english", "language_code");
+    refuse_text(18, "fr", "alternative_language_codes");
+
+    basic();
+    bytes_text(&part, 2, "projects/p/phraseSets/s");
+    bytes_message(&config, 20, &part);
+    wrap();
+    refuse(wire_google.read_streaming, "adaptation.phrase_set_references");
+
+    basic();
+    part.size = 0;
+    for (int i = 0; i < 501; i++)
+        bytes_text(&part, 1, "x");
+    bytes_message(&config, 6, &part);
+    wrap();
+    refuse(wire_google.read_streaming, "speech_contexts: more than 500");
+
+    static const float no_boosts[] = {NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < 3; i++) {
+        basic();
+        part.size = 0;
+        bytes_text(&part, 1, "x");
+        bytes_float(&part, 4, no_boosts[i]);
+        bytes_message(&config, 6, &part);
+        wrap();
+        refuse(wire_google.read_streaming, "speech_contexts: a boost");
+    }
+
+    message.size = 0;
+    streaming.size = 0;
+    bytes_message(&message, 1, &streaming);
+    refuse(wire_google.read_streaming, "config: not given");
+}
+END_TEST
+
+START_TEST(test_google_timeouts)
+{
+    static const int64_t wrong[][2] = {{-1, 0}, {0, -1}, {0, 1000000000}, {INT64_MIN, 0}};
+    for (size_t i = 0; i < 5; i++) {
+        bytes duration = {.size = 0}, timeout = {.size = 0};
+        if (i < 4) {
+            bytes_number(&duration, 1, wrong[i][0]);
+            bytes_number(&duration, 2, wrong[i][1]);
+        } else {
+            bytes_number(&duration, 1, INT64_MAX);
+        }
+        bytes_message(&timeout, 1, &duration);
+        basic();
+        streaming.size = message.size = 0;
+        bytes_message(&streaming, 1, &config);
+        bytes_message(&streaming, 6, &timeout);
+        bytes_message(&message, 1, &streaming);
+        refuse(wire_google.read_streaming, "voice_activity_timeout: works with");
+        bytes_number(&streaming, 5, 1);
+        message.size = 0;
+        bytes_message(&message, 1, &streaming);
+        if (i < 4) {
+            refuse(wire_google.read_streaming, "voice_activity_timeout.speech_start_timeout");
+        } else {
+            understand(wire_google.read_streaming);
+            ck_assert_uint_gt(request.config.speech_start_timeout_ms, 1000000000);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_audio)
+{
+    const reader readers[] = {wire_google.read_streaming, wire_steno.read_streaming,
+        wire_riva.read_streaming, wire_vosk.read_streaming};
+    for (size_t i = 0; i < 4; i++) {
+        message.size = 0;
+        bytes_block(&message, 2, "abc\0d", 5);
+        readers[i](&request, message.data, message.size, &error);
+        ck_assert_int_eq(request.part, WIRE_AUDIO);
+        ck_assert_uint_eq(request.audio_size, 5);
+        ck_assert_mem_eq(request.audio, "abc\0d", 5);
+        message.size = 0;
+        bytes_block(&message, 2, "", 0);
+        understand(readers[i]);
+        ck_assert_int_eq(request.part, WIRE_AUDIO);
+        ck_assert_uint_eq(request.audio_size, 0);
+        message.size = 0;
+        understand(readers[i]);
+        ck_assert_int_eq(request.part, WIRE_NOTHING);
+    }
+}
+END_TEST
+
+START_TEST(test_steno_options)
+{
+    basic();
+    bytes_number(&part, 1, 320);
+    bytes_number(&part, 2, 500);
+    bytes_number(&part, 3, 7000);
+    bytes_number(&part, 4, 1);
+    bytes_number(&part, 5, 1);
+    bytes_message(&streaming, 1, &config);
+    bytes_message(&streaming, 100, &part);
+    bytes_message(&message, 1, &streaming);
+    understand(wire_steno.read_streaming);
+    const wire_config *c = &request.config;
+    ck_assert_uint_eq(c->chunk_ms, 320);
+    ck_assert_uint_eq(c->endpoint_ms, 500);
+    ck_assert_uint_eq(c->max_utterance_ms, 7000);
+    ck_assert(c->no_endpointing && c->interim_words);
+    /* Unknown to Google's service. */
+    understand(wire_google.read_streaming);
+    ck_assert_uint_eq(c->chunk_ms + c->endpoint_ms + c->max_utterance_ms, 0);
+    ck_assert(!c->no_endpointing && !c->interim_words);
+
+    message.size = part.size = 0;
+    bytes_message(&message, 100, &part);
+    understand(wire_steno.read_streaming);
+    ck_assert_int_eq(request.part, WIRE_FLUSH);
+    understand(wire_google.read_streaming);
+    ck_assert_int_eq(request.part, WIRE_NOTHING);
+}
+END_TEST
+
+START_TEST(test_steno_samples)
+{
+    static const steno_encoding encodings[] = {STENO_ENCODING_F32, STENO_ENCODING_ALAW};
+    for (int i = 0; i < 2; i++) {
+        config.size = streaming.size = message.size = part.size = 0;
+        bytes_number(&config, 2, 96000);
+        bytes_number(&part, 6, i + 1);
+        bytes_message(&streaming, 1, &config);
+        bytes_message(&streaming, 100, &part);
+        bytes_message(&message, 1, &streaming);
+        understand(wire_steno.read_streaming);
+        ck_assert_int_eq(request.config.kind, STENO_AUDIO_RAW);
+        ck_assert_int_eq(request.config.raw.encoding, encodings[i]);
+    }
+    config.size = streaming.size = message.size = 0;
+    bytes_message(&streaming, 1, &config);
+    bytes_message(&streaming, 100, &part);
+    bytes_message(&message, 1, &streaming);
+    refuse(wire_steno.read_streaming, "sample_rate_hertz: not given");
+    basic();
+    streaming.size = message.size = 0;
+    bytes_message(&streaming, 1, &config);
+    bytes_message(&streaming, 100, &part);
+    bytes_message(&message, 1, &streaming);
+    refuse(wire_steno.read_streaming, "options.sample_encoding: given, but so is encoding");
+}
+END_TEST
+
+START_TEST(test_whole_recordings)
+{
+    const reader readers[] = {
+        wire_google.read_whole, wire_steno.read_whole, wire_google_read_long, wire_steno_read_long};
+    for (size_t i = 0; i < 4; i++) {
+        basic();
+        message.size = part.size = 0;
+        bytes_message(&message, 1, &config);
+        refuse(readers[i], "audio: has neither");
+        bytes_block(&part, 1, "abcd", 4);
+        bytes_message(&message, 2, &part);
+        understand(readers[i]);
+        ck_assert_uint_eq(request.config.raw.rate_hz, 16000);
+        ck_assert_uint_eq(request.audio_size, 4);
+        ck_assert_mem_eq(request.audio, "abcd", 4);
+        /* Of a oneof the last counts. */
+        part.size = 0;
+        bytes_text(&part, 2, "gs://bucket/file");
+        bytes_message(&message, 2, &part);
+        refuse(readers[i], "audio.uri");
+        message.size = part.size = 0;
+        bytes_message(&message, 1, &config);
+        bytes_block(&part, 1, "", 0);
+        bytes_message(&message, 2, &part);
+        refuse(readers[i], "audio.content: empty");
+        message.size = 0;
+        bytes_message(&message, 2, &part);
+        refuse(readers[i], "config: not given");
+    }
+}
+END_TEST
+
+/* Riva and Vosk. */
+
+START_TEST(test_riva_config)
+{
+    static const struct {
+        int number;
+        steno_audio_kind kind;
+        steno_encoding encoding;
+    } right[] = {{0, STENO_AUDIO_AUTO, STENO_ENCODING_S16},
+        {1, STENO_AUDIO_RAW_OR_WAV, STENO_ENCODING_S16}, {2, STENO_AUDIO_FLAC, STENO_ENCODING_S16},
+        {3, STENO_AUDIO_RAW_OR_WAV, STENO_ENCODING_MULAW},
+        {4, STENO_AUDIO_OGG_OPUS, STENO_ENCODING_S16},
+        {20, STENO_AUDIO_RAW_OR_WAV, STENO_ENCODING_ALAW}};
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        config.size = streaming.size = message.size = part.size = 0;
+        bytes_number(&config, 1, right[i].number);
+        bytes_number(&config, 2, 44100);
+        bytes_number(&config, 8, 1);
+        bytes_number(&part, 3, 100); /* stop_history */
+        bytes_message(&config, 25, &part);
+        bytes_message(&streaming, 1, &config);
+        bytes_number(&streaming, 2, 1); /* interim_results: not Google's number */
+        bytes_message(&message, 1, &streaming);
+        part.size = 0;
+        bytes_text(&part, 1, "request 9");
+        bytes_message(&message, 100, &part);
+        understand(wire_riva.read_streaming);
+        const wire_config *c = &request.config;
+        ck_assert_int_eq(c->kind, right[i].kind);
+        ck_assert_int_eq(c->raw.encoding, right[i].encoding);
+        ck_assert_uint_eq(c->raw.rate_hz, 44100);
+        ck_assert(c->interim && c->word_times && !c->single_utterance);
+        ck_assert_uint_eq(c->endpoint_ms, 400);
+        ck_assert_str_eq(c->id, "request 9");
+        ck_assert_str_eq(c->language, "en");
+    }
+    config.size = message.size = 0;
+    bytes_number(&config, 1, 5);
+    bytes_message(&message, 1, &config);
+    bytes_block(&message, 2, "ab", 2);
+    refuse(wire_riva.read_whole, "encoding: 5");
+    message.size = 0;
+    refuse(wire_riva.read_whole, "config: not given");
+}
+END_TEST
+
+START_TEST(test_vosk_config)
+{
+    bytes_number(&part, 1, 1);
+    bytes_number(&part, 2, 8000);
+    bytes_number(&part, 7, 1);
+    bytes_number(&part, 12, 1);
+    bytes_text(&part, 3, "ru-RU");
+    bytes_message(&config, 1, &part);
+    bytes_message(&message, 1, &config);
+    understand(wire_vosk.read_streaming);
+    const wire_config *c = &request.config;
+    ck_assert_int_eq(c->kind, STENO_AUDIO_RAW);
+    ck_assert_uint_eq(c->raw.rate_hz, 8000);
+    ck_assert(c->interim && c->word_times);
+    static const int64_t wrong[] = {0, 1, -8000, 1ll << 40};
+    for (size_t i = 0; i < 4; i++) {
+        config.size = message.size = part.size = 0;
+        bytes_number(&part, 2, wrong[i]);
+        bytes_message(&config, 1, &part);
+        bytes_message(&message, 1, &config);
+        refuse(wire_vosk.read_streaming, "specification.sample_rate_hertz");
+    }
+}
+END_TEST
+
+/* Responses. */
+
+static const steno_word words[] = {{"hi", 1080, 1240, 0.5f}, {"you", 1300, 2000, 0.25f}};
+static const steno_alternative alternatives[] = {
+    {"hi you", words, 2, 0.5f}, {"high", words, 1, 0.25f}};
+static const steno_result final_result = {.is_final = true,
+    .stability = 1,
+    .start_ms = 1080,
+    .end_ms = 2000,
+    .alternatives = alternatives,
+    .alternative_count = 2};
+static const steno_result interim_result = {
+    .end_ms = 2000, .stability = 0.5f, .alternatives = alternatives, .alternative_count = 1};
+
+static void expect(const bytes *right)
+{
+    ck_assert(!output.failed);
+    ck_assert_uint_eq(output.size, right->size);
+    ck_assert_mem_eq(output.bytes, right->data, right->size);
+    wire_output_clear(&output);
+}
+
+static void put_time(bytes *b, unsigned field, unsigned ms)
+{
+    bytes time = {.size = 0};
+    if (ms / 1000)
+        bytes_number(&time, 1, ms / 1000);
+    if (ms % 1000)
+        bytes_number(&time, 2, ms % 1000 * 1000000);
+    bytes_message(b, field, &time);
+}
+
+START_TEST(test_google_responses)
+{
+    wire_config c = {.language = "en-us", .request_id = 7, .word_times = true};
+    wire_result from = {.result = &final_result, .channel_tag = 2, .continues = true};
+    bytes first = {.size = 0}, second = {.size = 0}, word = {.size = 0}, result = {.size = 0};
+    bytes_text(&first, 1, " hi you");
+    bytes_float(&first, 2, 0.5f);
+    for (int i = 0; i < 2; i++) {
+        word.size = 0;
+        put_time(&word, 1, (unsigned)words[i].start_ms);
+        put_time(&word, 2, (unsigned)words[i].end_ms);
+        bytes_text(&word, 3, words[i].text);
+        bytes_message(&first, 3, &word);
+    }
+    bytes_text(&second, 1, " high");
+    bytes_message(&result, 1, &first);
+    bytes_message(&result, 1, &second);
+    bytes_number(&result, 2, 1);
+    put_time(&result, 4, 2000);
+    bytes_number(&result, 5, 2);
+    bytes_text(&result, 6, "en-us");
+    bytes right = {.size = 0};
+    bytes_message(&right, 2, &result);
+    bytes_number(&right, 10, 7);
+    wire_google.write_result(&output, &c, &from);
+    expect(&right);
+
+    /* Whole: results one after the other, then the end. */
+    result.size = right.size = 0;
+    bytes_message(&result, 1, &first);
+    bytes_message(&result, 1, &second);
+    bytes_number(&result, 2, 2);
+    put_time(&result, 4, 2000);
+    bytes_text(&result, 5, "en-us");
+    bytes_message(&right, 2, &result);
+    bytes_message(&right, 2, &result);
+    put_time(&right, 3, 4000);
+    bytes_number(&right, 8, 7);
+    wire_google.write_whole(&output, &c, &from);
+    wire_google.write_whole(&output, &c, &from);
+    wire_google.write_whole_end(&output, &c, 3001);
+    expect(&right);
+
+    /* Interim: stability, no confidence, no words unless asked for. */
+    first.size = result.size = right.size = 0;
+    bytes_text(&first, 1, "hi you");
+    bytes_message(&result, 1, &first);
+    bytes_float(&result, 3, 0.5f);
+    put_time(&result, 4, 2000);
+    bytes_text(&result, 6, "en-us");
+    bytes_message(&right, 2, &result);
+    bytes_number(&right, 10, 7);
+    from = (wire_result){.result = &interim_result};
+    wire_google.write_result(&output, &c, &from);
+    expect(&right);
+
+    right.size = 0;
+    bytes_number(&right, 4, 4);
+    put_time(&right, 8, 2500);
+    bytes_number(&right, 10, 7);
+    put_time(&right, 5, 3000);
+    wire_google.write_event(&output, &c, WIRE_SPEECH_TIMEOUT, 2500);
+    wire_google.write_last(&output, 3000);
+    expect(&right);
+}
+END_TEST
+
+START_TEST(test_riva_responses)
+{
+    wire_config c = {.language = "en-us", .id = "x", .word_times = true};
+    wire_result from = {.result = &final_result, .channel_tag = 1, .done_ms = 2560};
+    bytes made[2] = {{.size = 0}, {.size = 0}}, word = {.size = 0}, result = {.size = 0},
+          id = {.size = 0};
+    bytes_text(&made[0], 1, "hi you");
+    bytes_float(&made[0], 2, logf(0.5f));
+    for (int i = 0; i < 2; i++) {
+        word.size = 0;
+        bytes_number(&word, 1, (int64_t)words[i].start_ms);
+        bytes_number(&word, 2, (int64_t)words[i].end_ms);
+        bytes_text(&word, 3, words[i].text);
+        bytes_float(&word, 4, logf(words[i].confidence));
+        bytes_text(&word, 6, "en-us");
+        bytes_message(&made[0], 3, &word);
+    }
+    bytes_text(&made[0], 4, "en-us");
+    bytes_text(&made[1], 1, "high");
+    bytes_float(&made[1], 2, logf(0.25f));
+    bytes_text(&made[1], 4, "en-us");
+    bytes_message(&result, 1, &made[0]);
+    bytes_message(&result, 1, &made[1]);
+    bytes_number(&result, 2, 1);
+    bytes_float(&result, 3, 1);
+    bytes_number(&result, 5, 1);
+    bytes_float(&result, 6, 2.56f);
+    bytes right = {.size = 0};
+    bytes_message(&right, 1, &result);
+    bytes_text(&id, 1, "x");
+    bytes_message(&right, 100, &id);
+    wire_riva.write_result(&output, &c, &from);
+    expect(&right);
+}
+END_TEST
+
+START_TEST(test_vosk_responses)
+{
+    static const uint8_t last[] = {0x0a, 6, 0x0a, 0, 0x10, 1, 0x18, 1};
+    wire_vosk.write_empty(&output, true);
+    ck_assert_uint_eq(output.size, sizeof last);
+    ck_assert_mem_eq(output.bytes, last, sizeof last);
+    wire_output_clear(&output);
+
+    wire_config c = {.language = "en"};
+    wire_result from = {.result = &interim_result, .continues = true};
+    bytes alternative = {.size = 0}, chunk = {.size = 0}, right = {.size = 0};
+    bytes_text(&alternative, 1, "hi you");
+    bytes_message(&chunk, 1, &alternative);
+    bytes_message(&right, 1, &chunk);
+    wire_vosk.write_result(&output, &c, &from);
+    expect(&right);
+
+    right.size = 0;
+    bytes_number(&right, 1, 3);
+    bytes_number(&right, 2, 9);
+    bytes_float(&right, 4, 0.5f);
+    bytes_float(&right, 6, 0.5f);
+    wire_vosk_write_stats(&output, &(wire_stats){3, 9, 0.5f});
+    expect(&right);
+}
+END_TEST
+
+START_TEST(test_operations)
+{
+    char name[WIRE_OPERATION_NAME];
+    uint64_t timeout_ms;
+    wire_list list;
+    bytes_text(&message, 1, "operations/7");
+    ck_assert_int_eq(wire_operation_read_name(message.data, message.size, name, &error), STENO_OK);
+    ck_assert_str_eq(name, "operations/7");
+    ck_assert_int_eq(
+        wire_operation_read_wait(message.data, message.size, name, &timeout_ms, &error), STENO_OK);
+    ck_assert_uint_eq(timeout_ms, UINT64_MAX);
+    put_time(&message, 2, 1500);
+    ck_assert_int_eq(
+        wire_operation_read_wait(message.data, message.size, name, &timeout_ms, &error), STENO_OK);
+    ck_assert_uint_eq(timeout_ms, 1500);
+    message.size = 0;
+    bytes_number(&part, 1, -5);
+    bytes_message(&message, 2, &part);
+    ck_assert_int_eq(
+        wire_operation_read_wait(message.data, message.size, name, &timeout_ms, &error),
+        STENO_ERROR_ARGUMENT);
+    message.size = 0;
+    bytes_number(&message, 2, 9);
+    bytes_text(&message, 3, "token");
+    bytes_text(&message, 4, "oper");
+    ck_assert_int_eq(wire_operation_read_list(message.data, message.size, &list, &error), STENO_OK);
+    ck_assert_uint_eq(list.page_size, 9);
+    ck_assert_str_eq(list.page_token, "token");
+    ck_assert_str_eq(list.prefix, "oper");
+    message.size = 0;
+    bytes_number(&message, 2, -9);
+    ck_assert_int_eq(
+        wire_operation_read_list(message.data, message.size, &list, &error), STENO_ERROR_ARGUMENT);
+
+    /* Done: the name, metadata, done, and the response as it is. */
+    wire_operation operation = {.name = "n",
+        .progress_percent = 100,
+        .started_us = 2000000,
+        .updated_us = 3500000,
+        .done = true,
+        .response = (const uint8_t *)"\x18\x01",
+        .response_size = 2};
+    bytes metadata = {.size = 0}, any = {.size = 0}, right = {.size = 0};
+    bytes_number(&metadata, 1, 100);
+    put_time(&metadata, 2, 2000);
+    put_time(&metadata, 3, 3500);
+    bytes_text(&any, 1, "type.googleapis.com/google.cloud.speech.v1.LongRunningRecognizeMetadata");
+    bytes_message(&any, 2, &metadata);
+    bytes_text(&right, 1, "n");
+    bytes_message(&right, 2, &any);
+    bytes_number(&right, 3, 1);
+    any.size = 0;
+    bytes_text(&any, 1, "type.googleapis.com/google.cloud.speech.v1.LongRunningRecognizeResponse");
+    bytes_block(&any, 2, "\x18\x01", 2);
+    bytes_message(&right, 5, &any);
+    wire_operation_write(&output, &operation);
+    expect(&right);
+}
+END_TEST
+
+START_TEST(test_questions)
+{
+    steno_model_info info = {.name = "small",
+        .language = "en",
+        .licence = "",
+        .training_data = "",
+        .trained_with = "",
+        .word_error_rate = "",
+        .rate_hz = 16000,
+        .max_chunk_ms = 1280,
+        .precision = STENO_PRECISION_F32,
+        .operators = "reference"};
+    ck_assert_int_eq(wire_steno_get_model(&info, NULL, 0, &output, &error), STENO_OK);
+    ck_assert_uint_gt(output.size, 0);
+    wire_output_clear(&output);
+    bytes_text(&message, 1, "small");
+    ck_assert_int_eq(
+        wire_riva_get_config(&info, message.data, message.size, &output, &error), STENO_OK);
+    message.size = 0;
+    bytes_text(&message, 1, "large\n");
+    ck_assert_int_eq(wire_riva_get_config(&info, message.data, message.size, &output, &error),
+        STENO_ERROR_NOT_FOUND);
+    ck_assert_str_eq(error.message, "model_name: \"large?\", but here is \"small\"");
+}
+END_TEST
+
+/* Hostile bytes. */
+
+static const reader all_readers[] = {wire_google_read_long, wire_steno_read_long};
+
+static void read_with_all(const uint8_t *data, size_t size)
+{
+    char name[WIRE_OPERATION_NAME];
+    uint64_t timeout_ms;
+    wire_list list;
+    static const wire_protocol *protocols[] = {&wire_google, &wire_steno, &wire_riva, &wire_vosk};
+    for (size_t i = 0; i < 4; i++) {
+        protocols[i]->read_streaming(&request, data, size, &error);
+        if (protocols[i]->read_whole != NULL)
+            protocols[i]->read_whole(&request, data, size, &error);
+    }
+    for (size_t i = 0; i < 2; i++)
+        all_readers[i](&request, data, size, &error);
+    wire_operation_read_name(data, size, name, &error);
+    wire_operation_read_wait(data, size, name, &timeout_ms, &error);
+    wire_operation_read_list(data, size, &list, &error);
+}
+
+START_TEST(test_every_cut_and_every_flipped_bit)
+{
+    basic();
+    bytes_text(&part, 1, "phrase");
+    bytes_message(&config, 6, &part);
+    wrap();
+    bytes good = message;
+    for (size_t size = 0; size <= good.size; size++)
+        read_with_all(good.data, size);
+    for (size_t bit = 0; bit < good.size * 8; bit++) {
+        message = good;
+        message.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        read_with_all(message.data, message.size);
+    }
+}
+END_TEST
+
+START_TEST(test_random_bytes)
+{
+    unsigned seed = 11;
+    for (int i = 0; i < 20000; i++) {
+        message.size = 1 + (size_t)i % 60;
+        for (size_t j = 0; j < message.size; j++) {
+            seed = seed * 1103515245u + 12345u;
+            /* Often small: then it is a tag or a length. */
+            message.data[j] = (uint8_t)(seed >> 16) & (i % 2 ? 0x1f : 0xff);
+        }
+        read_with_all(message.data, message.size);
+    }
+}
+END_TEST
+
+START_TEST(test_a_message_that_grows)
+{
+    /* Two bytes each, an object each: a few hundred kilobytes would become many megabytes. */
+    enum { SETS = 400000 };
+    uint8_t *sets = malloc(2 * SETS);
+    for (size_t i = 0; i < SETS; i++) {
+        sets[2 * i] = 6 << 3 | 2; /* an empty speech context */
+        sets[2 * i + 1] = 0;
+    }
+    uint8_t *whole = malloc(2 * SETS + 16);
+    bytes head = {.size = 0};
+    bytes_varint(&head, 1 << 3 | 2);
+    bytes_varint(&head, 2 * SETS);
+    memcpy(whole, head.data, head.size);
+    memcpy(whole + head.size, sets, 2 * SETS);
+    ck_assert_int_eq(
+        wire_google.read_whole(&request, whole, 2 * SETS + head.size, &error), STENO_ERROR_LIMIT);
+    free(whole);
+    free(sets);
+}
+END_TEST
+
+/* Memory. */
+
+START_TEST(test_each_allocation_failing)
+{
+    basic();
+    bytes_text(&part, 1, "phrase");
+    bytes_message(&config, 6, &part);
+    wrap();
+    wire_config c = {.language = "en-us", .word_times = true};
+    wire_result from = {.result = &final_result};
+    static const wire_protocol *protocols[] = {&wire_google, &wire_riva, &wire_vosk};
+    for (uint64_t n = 1;; n++) {
+        memory_fail_at(memory_attempts() + n);
+        wire_request_finish(&request);
+        wire_request_init(&request);
+        steno_status status =
+            wire_google.read_streaming(&request, message.data, message.size, &error);
+        bool failed = status != STENO_OK;
+        if (failed)
+            ck_assert_int_eq(status, STENO_ERROR_LIMIT);
+        for (size_t i = 0; i < 3; i++) {
+            wire_output_finish(&output);
+            wire_output_init(&output);
+            protocols[i]->write_result(&output, &c, &from);
+            failed |= output.failed;
+        }
+        if (!failed)
+            break;
+        ck_assert_uint_lt(n, 100);
+    }
+    memory_fail_at(0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("wire");
+    TCase *tests = tcase_create("wire");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, test_google_config);
+    tcase_add_test(tests, test_google_defaults);
+    tcase_add_test(tests, test_google_adaptation);
+    tcase_add_test(tests, test_google_encodings);
+    tcase_add_test(tests, test_google_validation);
+    tcase_add_test(tests, test_google_timeouts);
+    tcase_add_test(tests, test_audio);
+    tcase_add_test(tests, test_steno_options);
+    tcase_add_test(tests, test_steno_samples);
+    tcase_add_test(tests, test_whole_recordings);
+    tcase_add_test(tests, test_riva_config);
+    tcase_add_test(tests, test_vosk_config);
+    tcase_add_test(tests, test_google_responses);
+    tcase_add_test(tests, test_riva_responses);
+    tcase_add_test(tests, test_vosk_responses);
+    tcase_add_test(tests, test_operations);
+    tcase_add_test(tests, test_questions);
+    tcase_add_test(tests, test_every_cut_and_every_flipped_bit);
+    tcase_add_test(tests, test_random_bytes);
+    tcase_add_test(tests, test_a_message_that_grows);
+    tcase_add_test(tests, test_each_allocation_failing);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
