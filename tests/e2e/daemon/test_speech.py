@@ -79,6 +79,19 @@ class StreamingTest(speaking.SpeechTest):
         self.assertEqual(self.finals(responses), texts(self.expected)[:1])
         self.assertTrue(second.results[0].is_final)
 
+    def test_activity_events(self):
+        responses = self.google_stream(self.samples.tobytes(), enable_voice_activity_events=True)
+        events = [r.speech_event_type for r in responses if r.speech_event_type]
+        self.assertTrue(events)
+        for i, event in enumerate(events):
+            self.assertEqual(
+                event, (Event.SPEECH_ACTIVITY_BEGIN, Event.SPEECH_ACTIVITY_END)[i % 2])
+        self.assertEqual(events[-1], Event.SPEECH_ACTIVITY_END)
+        self.assertTrue(responses[0].speech_event_type)
+        self.assertEqual(self.finals(responses), texts(self.expected))
+        times = [duration_ms(r.speech_event_time) for r in responses if r.speech_event_type]
+        self.assertEqual(times, sorted(times))
+
     def test_per_channel(self):
         other = noise(12, seed=2)
         both = interleave(self.samples, other)
