@@ -1,12 +1,11 @@
 #include "manifest.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "growing.h"
+#include "text_file.h"
 
 STENO_PRINTF(3, 4)
 static steno_status fail(steno_error *error, steno_status status, const char *format, ...)
@@ -16,33 +15,6 @@ static steno_status fail(steno_error *error, steno_status status, const char *fo
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     return error->status = status;
-}
-
-static steno_status fail_system(steno_error *error, const char *path)
-{
-    steno_status status = errno == ENOENT   ? STENO_ERROR_NOT_FOUND
-                          : errno == EACCES ? STENO_ERROR_PERMISSION
-                                            : STENO_ERROR_IO;
-    return fail(error, status, "%s: %s", path, strerror(errno));
-}
-
-/* The file with a zero behind it. */
-static steno_status read_whole(const char *path, growing *out_bytes, steno_error *error)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return fail_system(error, path);
-    char block[16384];
-    size_t size;
-    steno_status status = growing_add(out_bytes, "", 0);
-    while (status == STENO_OK && (size = fread(block, 1, sizeof block, file)) > 0)
-        status = growing_add(out_bytes, block, size);
-    if (status < 0)
-        fail(error, status, "%s: out of memory", path);
-    else if (ferror(file))
-        status = fail_system(error, path);
-    fclose(file);
-    return status;
 }
 
 static char *resolve(const char *manifest_path, const char *path)
@@ -83,10 +55,8 @@ static steno_status add_line(
     return STENO_OK;
 }
 
-static steno_status parse(manifest *self, const char *path, size_t size, steno_error *error)
+static steno_status parse(manifest *self, const char *path, steno_error *error)
 {
-    if (strlen(self->bytes) != size)
-        return fail(error, STENO_ERROR_FORMAT, "%s: not a text file", path);
     char *rest = self->bytes, *line;
     for (size_t number = 1; (line = strsep(&rest, "\n")) != NULL; number++) {
         line[strcspn(line, "\r")] = '\0';
@@ -105,11 +75,11 @@ steno_status manifest_read(const char *path, manifest *out_manifest, steno_error
 {
     *out_manifest = (manifest){0};
     growing bytes = {0};
-    steno_status status = read_whole(path, &bytes, error);
+    steno_status status = text_file_read(path, &bytes, error);
     out_manifest->bytes = bytes.bytes;
     if (status < 0)
         return status;
-    return parse(out_manifest, path, bytes.size, error);
+    return parse(out_manifest, path, error);
 }
 
 void manifest_finish(manifest *self)

@@ -87,6 +87,10 @@ static const option_entry table[] = {
         "The longest result, in milliseconds; default 20000"),
     SWITCH("no-endpointing", 0, RECOGNITION, RECOGNISING, no_endpointing,
         "Do not end results at pauses; the words stay the same"),
+    PATH(OPTION_TEXTS, "phrase", 0, RECOGNITION, RECOGNISING, phrases, "TEXT[=BOOST]",
+        "Prefer this word or phrase, a name say; BOOST from 0 to 20, default 5; may be repeated"),
+    PATH(OPTION_FILE, "phrases", 0, RECOGNITION, RECOGNISING, phrase_file, "FILE",
+        "Prefer the phrases in FILE: TEXT[=BOOST] on each line, \"#\" begins a comment"),
 
     NUMBER("jobs", 'j', RUNNING, RECOGNISING, jobs, "N", 1, 256,
         "Files worked on side by side; default: one per core"),
@@ -204,6 +208,18 @@ static void list_choices(const char *choices, char *out, size_t size)
     out[used] = '\0';
 }
 
+static steno_status add_text(option_texts *texts, const char *value, steno_error *error)
+{
+    const char **larger = realloc(texts->items, (texts->count + 1) * sizeof *larger);
+    if (larger == NULL) {
+        refuse(error, "out of memory");
+        return error->status = STENO_ERROR_MEMORY;
+    }
+    texts->items = larger;
+    texts->items[texts->count++] = value;
+    return STENO_OK;
+}
+
 static steno_status set_value(
     const option_entry *option, const char *value, option_values *options, steno_error *error)
 {
@@ -237,6 +253,10 @@ static steno_status set_value(
             return refuse(error, "--%s: an empty name", option->name);
         *(const char **)field = value;
         return STENO_OK;
+    case OPTION_TEXTS:
+        if (*value == '\0')
+            return refuse(error, "--%s: an empty text", option->name);
+        return add_text(field, value, error);
     }
     return STENO_OK;
 }
@@ -354,4 +374,6 @@ void options_finish(option_values *options)
     free(options->operands);
     options->operands = NULL;
     options->operand_count = 0;
+    free(options->phrases.items);
+    options->phrases = (option_texts){NULL, 0};
 }

@@ -8,7 +8,7 @@
  *     options_finish(&options);
  *
  * Options and operands may stand in any order; "--" ends the options; "-" is an operand; the last
- * of a repeated option counts.
+ * of a repeated option counts, where it isn't a list.
  */
 #ifndef STENO_OPTIONS_H
 #define STENO_OPTIONS_H
@@ -27,6 +27,12 @@ typedef enum options_progress {
 
 /* A choice that was not made; numbers not given are 0, texts NULL. */
 #define OPTIONS_UNSET UINT32_MAX
+
+/* What an option that may be repeated was given, in order. */
+typedef struct option_texts {
+    const char **items; /* [count], pointing into argv; owned */
+    size_t count;
+} option_texts;
 
 typedef struct option_values {
     /* input */
@@ -52,6 +58,8 @@ typedef struct option_values {
     uint32_t beam;
     uint32_t endpoint_ms, max_utterance_ms;
     bool no_endpointing;
+    option_texts phrases;
+    const char *phrase_file;
 
     /* running */
     uint32_t jobs, threads;
@@ -78,6 +86,7 @@ typedef enum option_kind {
     OPTION_NUMBER_CHOICE, /* uint32_t: a number among `choices` */
     OPTION_FILE,          /* const char * */
     OPTION_DIRECTORY,     /* const char * */
+    OPTION_TEXTS,         /* option_texts: each time one more */
 } option_kind;
 
 /* Which commands take an option: bits. */

@@ -25,6 +25,28 @@ int session_open_model(
     return EXIT_STATUS_MODEL;
 }
 
+/* Reads the phrases into the setting, and has a stream check them before any file is begun. */
+static int read_phrases(session *self, const option_values *options)
+{
+    if (options->phrases.count == 0 && options->phrase_file == NULL)
+        return EXIT_STATUS_FINE;
+    steno_error error = {0};
+    steno_status status = phrases_read(options, &self->phrases, &error);
+    self->setting.stream.phrases = self->phrases.phrases;
+    self->setting.stream.phrase_count = self->phrases.count;
+    steno_stream *probe = NULL;
+    if (status == STENO_OK)
+        status =
+            steno_stream_create(self->engine, self->model, &self->setting.stream, &probe, &error);
+    steno_stream_destroy(probe);
+    if (status == STENO_OK)
+        return EXIT_STATUS_FINE;
+    console_error(&self->console, NULL, error.message);
+    bool usage = status == STENO_ERROR_ARGUMENT || status == STENO_ERROR_LIMIT ||
+                 status == STENO_ERROR_FORMAT;
+    return usage ? EXIT_STATUS_USAGE : exit_status_of_input(status);
+}
+
 int session_open(session *self, const option_values *options)
 {
     *self = (struct session){0};
@@ -47,6 +69,9 @@ int session_open(session *self, const option_values *options)
     self->setting.engine = self->engine;
     self->setting.model = self->model;
     self->setting.interrupt = &self->interrupt;
+    exit_status = read_phrases(self, options);
+    if (exit_status != EXIT_STATUS_FINE)
+        return exit_status;
     self->jobs = options->jobs != 0 ? options->jobs : steno_engine_cores();
     /* Forming text on the same screen would fight with the progress line. */
     bool wanted = self->console.errors_are_terminal &&
@@ -59,6 +84,7 @@ int session_open(session *self, const option_values *options)
 
 int session_close(session *self, int status)
 {
+    phrases_finish(&self->phrases);
     steno_engine_destroy(self->engine);
     steno_model_unref(self->model);
     if (self->interrupt_ready) {

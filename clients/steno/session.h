@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "job.h"
 #include "options.h"
+#include "phrases.h"
 
 typedef struct session {
     console console;
@@ -17,6 +18,7 @@ typedef struct session {
     steno_model *model;
     steno_engine *engine;
     steno_raw_format raw;
+    phrase_list phrases;
     job_setting setting;
     uint32_t jobs; /* files side by side */
     bool show_progress;

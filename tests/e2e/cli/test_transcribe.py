@@ -260,6 +260,22 @@ class Recognition(client.ClientTest):
         ):
             self.assertGreater(len(self.words(*options)), 0, options)
 
+    def test_phrases(self):
+        plain = self.words()
+        self.assertEqual(self.words("--phrase", "zebra=0"), plain)
+        listed = self.folder / "phrases"
+        listed.write_text("# the tiny model's own letters\nbc=20\n")
+        self.assertNotEqual(self.words("--phrase=bc=20"), plain)
+        self.assertEqual(self.words("--phrases", listed), self.words("--phrase=bc=20"))
+
+    def test_phrases_refused(self):
+        for reason, status, options in (
+            ("a boost is a number from 0 to 20", 2, ["--phrase=bc=21"]),
+            ("phrase 1: longer than 100 characters", 2, ["--phrase=" + "b" * 101]),
+            ("nowhere: No such file", 4, ["--phrases=nowhere"]),
+        ):
+            self.fail_with(status, reason, "transcribe", self.path, *options)
+
     def test_alternatives(self):
         text = self.succeed("transcribe", "-fjson", "--alternatives=3", self.path)
         self.assertIn('"alternatives"', text)

@@ -62,6 +62,20 @@ START_TEST(operands_anywhere)
 }
 END_TEST
 
+START_TEST(lists_take_each)
+{
+    ck_assert_int_eq(
+        PARSE("transcribe", "--phrase", "new york=3", "a", "--phrase=x", "--phrases=F"), STENO_OK);
+    ck_assert_uint_eq(values.phrases.count, 2);
+    ck_assert_str_eq(values.phrases.items[0], "new york=3");
+    ck_assert_str_eq(values.phrases.items[1], "x");
+    ck_assert_str_eq(values.phrase_file, "F");
+    ck_assert_uint_eq(values.operand_count, 1);
+    ck_assert_int_eq(PARSE("transcribe", "--phrase", ""), STENO_ERROR_ARGUMENT);
+    ck_assert_int_eq(PARSE("transcribe", "--phrase"), STENO_ERROR_ARGUMENT);
+}
+END_TEST
+
 START_TEST(last_one_counts)
 {
     ck_assert_int_eq(PARSE("transcribe", "--format", "json", "--format", "srt"), STENO_OK);
@@ -173,6 +187,7 @@ int main(void)
     tcase_add_test(cases, nothing_given);
     tcase_add_test(cases, all_ways_to_give_a_value);
     tcase_add_test(cases, operands_anywhere);
+    tcase_add_test(cases, lists_take_each);
     tcase_add_test(cases, last_one_counts);
     tcase_add_test(cases, choice_of_numbers);
     tcase_add_loop_test(cases, refused, 0, sizeof refusals / sizeof refusals[0]);
