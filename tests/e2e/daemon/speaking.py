@@ -99,10 +99,10 @@ def pieces(content, size=3200):
     return [content[i : i + size] for i in range(0, len(content), size)]
 
 
-def transcribe(path, *options):
+def transcribe(path, *options, model=MODEL):
     """What `steno transcribe` makes of a recording: its JSON results."""
     result = subprocess.run(
-        [STENO, "transcribe", "--format", "json", "--chunk", str(CHUNK_MS), "--model", MODEL,
+        [STENO, "transcribe", "--format", "json", "--chunk", str(CHUNK_MS), "--model", str(model),
          "--threads", "1", *options, str(path)],
         capture_output=True, check=True, timeout=running.PATIENCE)
     return json.loads(result.stdout)
