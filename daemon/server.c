@@ -446,7 +446,8 @@ static grpc_server *create_grpc_server(const server_options *options)
     grpc_arg args[] = {
         number_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->max_message_bytes),
         number_arg(GRPC_ARG_MAX_METADATA_SIZE, options->max_metadata_bytes),
-        number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, options->max_calls),
+        /* More than are taken, so that one too many is told so instead of waiting. */
+        number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * (size_t)options->max_calls),
         number_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
         /* Windows that stay as they are: what a client may have waiting here is bounded. */
         number_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),

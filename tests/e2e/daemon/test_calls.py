@@ -175,11 +175,16 @@ class Limits(CallTest):
 
     def test_calls(self):
         program = self.serve(streams=20, calls=3)
-        channels = [self.channel(program.address, [("grpc.use_local_subchannel_pool", 1)])
-                    for _ in range(4)]
-        streams = [self.echo(channel) for channel in channels[:3]]
+        channel = self.channel(program.address)
+        streams = [self.echo(channel) for _ in range(3)]
         self.assert_status(grpc.StatusCode.RESOURCE_EXHAUSTED, "limit of 3 calls",
-                           lambda: unary(channels[3], "/test.Calls/About"))
+                           lambda: unary(channel, "/test.Calls/About"))
+        # A flood over several connections: nobody waits, nobody is taken.
+        channels = [self.channel(program.address, [("grpc.use_local_subchannel_pool", 1)])
+                    for _ in range(8)]
+        calls = [channels[i % 8].unary_unary("/test.Calls/About").future(b"", timeout=PATIENCE)
+                 for i in range(400)]
+        self.assertEqual({call.code() for call in calls}, {grpc.StatusCode.RESOURCE_EXHAUSTED})
         for feed, _ in streams:
             feed.close()
         self.end(program)
