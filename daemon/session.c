@@ -124,6 +124,17 @@ static void fill_options(const session *s, uint32_t rate_hz, uint32_t channels,
     options->ready_context = s->setting.context;
 }
 
+static steno_status create_stream(
+    const session *s, const steno_stream_options *options, steno_stream **out, steno_error *error)
+{
+    steno_status status =
+        steno_stream_create(s->setting.engine, s->setting.model, options, out, error);
+    /* Here a limit is one that the request did not keep, of phrases. */
+    if (status == STENO_ERROR_LIMIT)
+        status = error->status = STENO_ERROR_ARGUMENT;
+    return status;
+}
+
 /* The audio is known: a stream for each channel that is recognised. */
 static steno_status open_channels(session *s, steno_error *error)
 {
@@ -131,8 +142,7 @@ static steno_status open_channels(session *s, steno_error *error)
     for (uint32_t i = 0; i < count; i++) {
         steno_stream_options options;
         fill_options(s, s->format.rate_hz, s->format.channels, i + 1, &options);
-        steno_status status = steno_stream_create(
-            s->setting.engine, s->setting.model, &options, &s->channels[i].stream, error);
+        steno_status status = create_stream(s, &options, &s->channels[i].stream, error);
         if (status != STENO_OK)
             return status;
         s->channel_count = i + 1;
@@ -151,8 +161,7 @@ static steno_status try_options(session *s, steno_error *error)
     steno_stream_options options;
     steno_stream *stream;
     fill_options(s, 16000, 1, 1, &options);
-    steno_status status =
-        steno_stream_create(s->setting.engine, s->setting.model, &options, &stream, error);
+    steno_status status = create_stream(s, &options, &stream, error);
     if (status == STENO_OK)
         steno_stream_destroy(stream);
     return status;
