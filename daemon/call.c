@@ -262,7 +262,7 @@ void call_wake_at(call *self, uint64_t monotonic_ms)
 void call_ring(call *self)
 {
     if (self->finished)
-        grpc_call_cancel(self->grpc, NULL);
+        call_cancel(self, CALL_RESOURCE_EXHAUSTED, "the client does not fetch its answers");
     else
         tell_ready(self);
 }

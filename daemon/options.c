@@ -399,8 +399,13 @@ void options_print_help(FILE *output)
 {
     fprintf(output, "Usage: stenod [OPTION]...\n\n"
                     "Recognises speech for gRPC clients.\n\n");
+    const char *section = NULL;
     for (size_t i = 0; i < ENTRY_COUNT; i++) {
         const option_entry *entry = &entries[i];
+        if (i == 0 || entry->section != section)
+            fprintf(output, entry->section != NULL ? "%s[%s]\n" : "%s%s\n", i > 0 ? "\n" : "",
+                entry->section != NULL ? entry->section : "On the command line");
+        section = entry->section;
         char head[64];
         snprintf(head, sizeof(head), "--%s%s%s", entry->name, entry->argument != NULL ? " " : "",
             entry->argument != NULL ? entry->argument : "");

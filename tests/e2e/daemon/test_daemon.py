@@ -1,6 +1,7 @@
 """stenod itself: settings, addresses, health, reflection, TLS, its end by signals."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -90,6 +91,10 @@ class Settings(DaemonTest):
         for option in ("--listen", "--max-streams", "--check-config", "STENOD_MAX_STREAMS"):
             self.assertIn(option, result.stdout)
         self.assertLessEqual(max(map(len, result.stdout.splitlines())), 90)
+        # The manual has all of them.
+        manual = (running.SOURCE / "daemon" / "stenod.1").read_text().replace("\\-", "-")
+        for option in re.findall(r"^  (--[a-z-]+)", result.stdout, re.MULTILINE):
+            self.assertIn(option, manual)
         self.assertRegex(self.run_stenod("--version").stdout, r"^stenod \d+\.\d+\.\d+\n$")
 
     def test_check_config(self):
@@ -214,7 +219,8 @@ class Health(DaemonTest):
         # A stream keeps it draining: one that has told nothing yet.
         stream = program.channel.stream_stream(
             "/google.cloud.speech.v1.Speech/StreamingRecognize")(iter(threading.Event().wait, None))
-        time.sleep(0.1)
+        # Answered after the stream has been taken: both came by one connection.
+        self.check(program.channel)
         program.tell()
         self.assertEqual([next(watch).status for watch in watches[:2]], [Status.NOT_SERVING] * 2)
         self.assertEqual(self.check(program.channel), Status.NOT_SERVING)
@@ -365,7 +371,8 @@ class Signals(DaemonTest):
         program = self.serve("--drain-seconds", "3600")
         stream = program.channel.stream_stream(
             "/google.cloud.speech.v1.Speech/StreamingRecognize")(iter(threading.Event().wait, None))
-        time.sleep(0.1)
+        # Answered after the stream has been taken: both came by one connection.
+        self.check(program.channel)
         program.tell()
         program.wait_for("told to end, ending when the streams have, after 3600 s at most")
         program.tell()

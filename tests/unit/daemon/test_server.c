@@ -11,12 +11,12 @@
 #include "daemon/reflection.h"
 #include "daemon/server.h"
 
-static char folder[] = "/tmp/stenod-server-XXXXXX";
-static char socket_path[64], socket_address[80];
+static char folder[32], socket_path[64], socket_address[80];
 static steno_error error;
 
 static void begin(void)
 {
+    snprintf(folder, sizeof(folder), "/tmp/stenod-server-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(socket_path, sizeof(socket_path), "%s/socket", folder);
     snprintf(socket_address, sizeof(socket_address), "unix:%s", socket_path);
