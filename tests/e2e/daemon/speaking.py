@@ -135,12 +135,20 @@ class SpeechTest(running.ServerTest):
 
     def serve(self, *options, model=MODEL):
         program = self.start([STENOD, "--model", model, "--listen", "127.0.0.1:0",
-                              "--chunk", CHUNK_MS, "--threads", 1, *options])
+                              "--chunk", CHUNK_MS, "--threads", 1, "--drain-seconds", 2,
+                              *options])
+        self.addCleanup(self.end, program)
         port = program.wait_for(r"listening on 127.0.0.1:(\d+)")[1]
         self.address = f"127.0.0.1:{port}"
         self.connection = self.channel(self.address, [("grpc.max_receive_message_length", -1),
                                                       ("grpc.max_send_message_length", -1)])
         return program
+
+    def end(self, program):
+        """Whatever has happened to it, it ends as it should."""
+        if program.process.poll() is None:
+            program.tell()
+        self.assertEqual(program.finish(), 0, program.text())
 
     def call(self, path, request, answer):
         return self.connection.unary_unary(
