@@ -21,8 +21,8 @@ enum {
     RATE_HZ = 16000,
     STEP = 48000 / RATE_HZ,
     HEAD_SIZE = 19,
-    MAPPING_SIZE = 2,                /* after it: numbers of streams, then a byte per channel */
-    PACKET_MAX_SIZE = 8 * 1275 * 48, /* 8 streams of 48 frames: no packet can be longer */
+    MAPPING_SIZE = 2,            /* after it: numbers of streams, then a byte per channel */
+    PACKET_MAX_SIZE = 1275 * 48, /* 48 frames, for each of the streams: none can be longer */
     PACKET_MAX_FRAMES = RATE_HZ / 1000 * 120,
 };
 
@@ -43,8 +43,8 @@ typedef struct opus {
     unsigned segment; /* next */
     size_t offset;    /* of it in the page's body */
 
-    unsigned char *packet; /* [PACKET_MAX_SIZE], the part that has come */
-    size_t packet_size;
+    unsigned char *packet; /* [packet_room], the part that has come */
+    size_t packet_size, packet_room;
 
     float *block; /* [PACKET_MAX_FRAMES, channels] */
     size_t block_count, block_next;
@@ -54,6 +54,14 @@ typedef struct opus {
 static steno_status damaged(const opus *o, steno_error *error)
 {
     return stream_damaged("Ogg Opus", o->frames_read, RATE_HZ, error);
+}
+
+static bool make_packet_room(opus *o, size_t streams)
+{
+    memory_free(o->packet);
+    o->packet = memory_allocate(streams, PACKET_MAX_SIZE);
+    o->packet_room = streams * PACKET_MAX_SIZE;
+    return o->packet;
 }
 
 /* The first packet: 0 "OpusHead", 8 version, 9 channels, 10 pre-skip (2), 12 rate (4), 16 gain (2,
@@ -96,6 +104,8 @@ static steno_status read_head(opus *o, steno_error *error)
     int gain = head[16] | head[17] << 8;
     opus_multistream_decoder_ctl(o->decoder, OPUS_SET_GAIN(gain >= 0x8000 ? gain - 0x10000 : gain));
     o->pre_skip = head[10] | head[11] << 8;
+    if (streams > 1 && !make_packet_room(o, (size_t)streams))
+        return error_memory(error);
     o->info = (steno_audio_info){
         .rate_hz = RATE_HZ, .channels = channels, .frames = UINT64_MAX, .format = "Ogg Opus"};
     return STENO_OK;
@@ -225,7 +235,7 @@ static steno_status take_segments(opus *o, const ogg_page *page, steno_error *er
         /* Comments, which may hold pictures, are let go, but for a byte to be known by. */
         if (o->packets == 1) {
             o->packet_size = 1;
-        } else if (o->packet_size + size > PACKET_MAX_SIZE) {
+        } else if (o->packet_size + size > o->packet_room) {
             return damaged(o, error);
         } else {
             memcpy(o->packet + o->packet_size, page->body + o->offset, size);
@@ -311,8 +321,7 @@ static steno_status opus_create(const steno_raw_format *raw, void **out_state, s
     opus *o = memory_allocate(1, sizeof *o);
     if (!o)
         return error_memory(error);
-    o->packet = memory_allocate(PACKET_MAX_SIZE, 1);
-    if (!o->packet) {
+    if (!make_packet_room(o, 1)) {
         opus_destroy(o);
         return error_memory(error);
     }

@@ -147,10 +147,11 @@ START_TEST(opus_of_other_rates_and_channels)
         return;
     /* The other rates come out at 16 kHz too: as long, and as loud. */
     enum { LONG = 12000 }; /* a quarter of a second at 48 kHz */
-    static float sound[2 * LONG];
+    static float sound[6 * LONG];
+    static const int channel_counts[] = {1, 2, 6};
     static const int rates[] = {8000, 12000, 24000, 48000};
-    for (size_t i = 0; i < 8; i++) {
-        int rate = rates[i / 2], channels = 1 + (int)(i % 2);
+    for (size_t i = 0; i < 12; i++) {
+        int rate = rates[i / 3], channels = channel_counts[i % 3];
         size_t values = LONG * (size_t)channels;
         recording_signal(sound, values, rate * channels);
         struct recording recording =
@@ -166,8 +167,10 @@ START_TEST(opus_of_other_rates_and_channels)
             given += (double)sound[k] * (double)sound[k] / LONG;
         for (size_t k = 0; k < d.frames * (size_t)channels; k++)
             heard += (double)d.samples[k] * (double)d.samples[k] / (double)d.frames;
-        /* Opus at a middling bit rate keeps a tone's power within some per cent. */
-        ck_assert_msg(fabs(heard / given - 1) < 0.1, "%d Hz: %g of the power", rate, heard / given);
+        /* Opus at a middling bit rate keeps a tone's power within some per cent; of six channels
+         * one is for low frequencies alone. */
+        ck_assert_msg(fabs(heard / given - 1) < (channels == 6 ? 0.25 : 0.1),
+            "%d Hz: %g of the power", rate, heard / given);
         free(d.samples);
         free(recording.bytes);
     }
@@ -346,6 +349,34 @@ START_TEST(allocations_that_fail)
 }
 END_TEST
 
+/* Kinds that this build lacks are refused in words, also where the first bytes tell them. */
+START_TEST(kinds_of_this_build)
+{
+    static const struct {
+        steno_audio_kind kind;
+        const char *name;
+    } kinds[] = {
+        {STENO_AUDIO_WAV, "formats/speech.wav"},
+        {STENO_AUDIO_FLAC, "formats/speech.flac"},
+        {STENO_AUDIO_OGG_OPUS, "formats/speech.opus"},
+        {STENO_AUDIO_MP3, "formats/speech.mp3"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        steno_audio_stream *stream = NULL;
+        steno_error error = {0};
+        steno_status status = steno_audio_stream_create(kinds[i].kind, NULL, &stream, &error);
+        ck_assert_int_eq(status, has(kinds[i].kind) ? STENO_OK : STENO_ERROR_UNSUPPORTED);
+        ck_assert(has(kinds[i].kind) || strstr(error.message, "left out of this build"));
+        steno_audio_stream_destroy(stream);
+        struct recording recording = recording_load(kinds[i].name);
+        struct decoded d = pieces_decode(STENO_AUDIO_AUTO, NULL, recording, whole);
+        ck_assert_int_eq(d.end, has(kinds[i].kind) ? STENO_END : STENO_ERROR_UNSUPPORTED);
+        free(d.samples);
+        free(recording.bytes);
+    }
+}
+END_TEST
+
 START_TEST(arguments)
 {
     steno_audio_stream *stream = NULL;
@@ -407,6 +438,7 @@ int main(void)
     tcase_add_test(cases, what_is_larger_than_the_buffer);
     tcase_add_test(cases, the_buffer_is_bounded);
     tcase_add_test(cases, allocations_that_fail);
+    tcase_add_test(cases, kinds_of_this_build);
     tcase_add_test(cases, arguments);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

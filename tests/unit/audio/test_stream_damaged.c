@@ -56,8 +56,10 @@ START_TEST(bytes_that_are_no_audio)
     check_refused(STENO_AUDIO_AUTO, "R", 1, STENO_ERROR_FORMAT, "not audio");
     check_refused(STENO_AUDIO_AUTO, "ID3", 3, STENO_ERROR_FORMAT, "");
     check_refused(STENO_AUDIO_AUTO, "ID3\4\0\0\0\0\0\7", 10, STENO_ERROR_FORMAT, "no audio");
-    check_refused(STENO_AUDIO_AUTO, "fLaC", 4, STENO_ERROR_FORMAT, "truncated");
-    check_refused(STENO_AUDIO_AUTO, "OggS", 4, STENO_ERROR_FORMAT, "truncated");
+    if (steno_audio_kind_is_supported(STENO_AUDIO_FLAC))
+        check_refused(STENO_AUDIO_AUTO, "fLaC", 4, STENO_ERROR_FORMAT, "truncated");
+    if (steno_audio_kind_is_supported(STENO_AUDIO_OGG_OPUS))
+        check_refused(STENO_AUDIO_AUTO, "OggS", 4, STENO_ERROR_FORMAT, "truncated");
     check_refused(STENO_AUDIO_AUTO, "RIFF\0\0\0\0WAVE", 12, STENO_ERROR_FORMAT, "truncated");
     check_refused(STENO_AUDIO_WAV, text, sizeof text, STENO_ERROR_FORMAT, "WAV");
     check_refused(STENO_AUDIO_AUTO,
