@@ -2,7 +2,8 @@
 
     python3 evaluate.py --data DIR --model models/en.safetensors --modes greedy,ctc,joint --chunks 8
 
-Modes: greedy (CTC's best path), ctc (prefix beam search), joint (with the attention decoder).
+Modes: greedy (CTC's best path), ctc (prefix beam search), joint (with the attention decoder), lm
+(with both the decoder and the n-gram).
 Chunk 0 is the whole utterance at once.
 """
 
@@ -55,12 +56,12 @@ def greedy_error_rate(network, recordings, rows, chunk):
     return tally.rates()
 
 
-def search_error_rate(network, recordings, rows, chunk, options, details=None):
+def search_error_rate(network, recordings, rows, chunk, options, lm=None, details=None):
     from search import Search
 
     tally = Tally()
     for row, encodings, log_probabilities in encode_recordings(network, recordings, rows, chunk):
-        text = recordings.units.decode(Search(network, options)(encodings, log_probabilities))
+        text = recordings.units.decode(Search(network, options, lm)(encodings, log_probabilities))
         tally.add(row[3], row[5], text)
         if details:
             details.write(f"{row[0]}\t{row[3]}\t{row[5]}\t{text}\n")
@@ -84,12 +85,12 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.model:
-        network, _, metadata = export.load_model_file(arguments.model)
+        network, lm, metadata = export.load_model_file(arguments.model)
         options = json.loads(metadata["search"])
     else:
         network, _ = export.load_checkpoint(os.path.join(arguments.run, "checkpoint.pt"))
         export.round_weights(network)
-        options = export.SEARCH
+        options, lm = export.SEARCH, None
     options = {**options, **json.loads(arguments.search)}
     dev = Recordings(arguments.data, "dev")
     rows = dev.rows[:: arguments.every]
@@ -98,9 +99,10 @@ def main():
             if mode == "greedy":
                 rates = greedy_error_rate(network, dev, rows, chunk)
             else:
-                chosen = {**options, **({"attention_weight": 0.0} if mode == "ctc" else {})}
+                off = {"ctc": ("attention_weight", "lm_weight"), "joint": ("lm_weight",), "lm": ()}[mode]
+                chosen = {**options, **{name: 0.0 for name in off}}
                 with open(arguments.details or os.devnull, "w", encoding="utf-8") as details:
-                    rates = search_error_rate(network, dev, rows, chunk, chosen, details)
+                    rates = search_error_rate(network, dev, rows, chunk, chosen, lm, details)
             print(mode, chunk, " ".join(f"{k} {100 * v:.2f}" for k, v in sorted(rates.items())), flush=True)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 import features
+import ngram
 import safetensors
 from network import Config, Network
 
@@ -23,6 +24,7 @@ SEARCH = {
     "token_threshold": 0.001,
     "ctc_weight": 1.0,
     "attention_weight": 0.5,
+    "lm_weight": 0.3,
     "token_bonus": 0.5,
     "segment_blanks": 5,
     "segment_max": 200,
@@ -87,16 +89,17 @@ def load_checkpoint(path):
 
 
 def load_model_file(path):
-    """The network with a model file's weights, its tokens and metadata."""
+    """The network with a model file's weights, its n-gram (None if it has none) and metadata."""
     tensors, metadata = safetensors.read(path)
     values = json.loads(metadata["config"])
     known = Config().as_dict()
     network = Network(Config(**{k: v for k, v in values.items() if k in known}))
     state = network.state_dict()
     for name, value in tensors.items():
-        if not name.startswith("golden."):
+        if not name.startswith(("golden.", "lm.")):
             state[name.replace("feature.", "feature_")].copy_(torch.from_numpy(np.array(value)))
-    return network.eval(), json.loads(metadata["tokens"]), metadata
+    lm = ngram.Ngram(tensors, json.loads(metadata["lm"])) if "lm" in metadata else None
+    return network.eval(), lm, metadata
 
 
 def main():
@@ -109,6 +112,7 @@ def main():
     parser.add_argument("--licence", default="CC BY 4.0")
     parser.add_argument("--training-data", default="")
     parser.add_argument("--word-error-rate", default="")
+    parser.add_argument("--lm", help="the n-gram of ngram.py: DIR/lm.npz")
     parser.add_argument("--search", default="{}", help="JSON object over the defaults")
     arguments = parser.parse_args()
 
@@ -125,7 +129,12 @@ def main():
     }
     search = {**SEARCH, **json.loads(arguments.search)}
     metadata = metadata_of(network.config, tokens, search, texts)
-    safetensors.write(arguments.out, tensors_of(network, True), metadata)
+    tensors = tensors_of(network, True)
+    if arguments.lm:
+        arrays, description = ngram.load(arguments.lm)
+        tensors.update(arrays)
+        metadata["lm"] = json.dumps(description)
+    safetensors.write(arguments.out, tensors, metadata)
     print(f"{arguments.out}: {os.path.getsize(arguments.out) / 1e6:.1f} MB")
 
 

@@ -9,7 +9,15 @@ import struct
 import numpy as np
 import torch
 
-_NAMES = {"float32": "F32", "float16": "F16", "int64": "I64", "int8": "I8"}
+_NAMES = {
+    "float32": "F32",
+    "float16": "F16",
+    "int64": "I64",
+    "int32": "I32",
+    "int8": "I8",
+    "uint16": "U16",
+    "uint8": "U8",
+}
 
 
 def _bytes(tensor):
@@ -23,7 +31,7 @@ def write(path, tensors, metadata):
     """tensors: {name: array}; metadata: {string: string}.  Widest types first, so that every tensor
     is aligned to its own type; the header is padded with spaces to a multiple of 64 bytes."""
     packed = {name: _bytes(t) for name, t in tensors.items()}
-    order = sorted(packed, key=lambda n: ({"I64": 0, "F32": 1}.get(packed[n][0], 2), n))
+    order = sorted(packed, key=lambda n: ({"I64": 0, "F32": 1, "I32": 1, "I8": 3, "U8": 3}.get(packed[n][0], 2), n))
     header, position = {"__metadata__": metadata}, 0
     for name in order:
         kind, shape, data = packed[name]
@@ -38,7 +46,7 @@ def write(path, tensors, metadata):
 
 
 def read(path):
-    """({name: float32 or int64 array}, metadata)"""
+    """({name: array}, metadata); weights as float32."""
     with open(path, "rb") as f:
         blob = f.read()
     (size,) = struct.unpack("<Q", blob[:8])
@@ -51,7 +59,7 @@ def read(path):
             array = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
         else:
             array = np.frombuffer(data, {v: k for k, v in _NAMES.items()}[kind])
-            array = array if kind == "I64" else array.astype(np.float32)
+            array = array if kind[0] == "U" or kind in ("I32", "I64") else array.astype(np.float32)
         tensors[name] = array.reshape(entry["shape"])
     for name in [n for n in tensors if n.endswith(".scale")]:
         weight = name[: -len(".scale")]

@@ -21,11 +21,11 @@ def _add(a, b):
 
 
 class _Hypothesis:
-    __slots__ = ("blank", "token", "attention", "state", "times")
+    __slots__ = ("blank", "token", "attention", "lm", "state", "times")
 
-    def __init__(self, attention, state):
+    def __init__(self, attention, lm, state):
         self.blank, self.token = MINUS, MINUS  # log-probabilities of ending in blank, in the token
-        self.attention, self.state = attention, state
+        self.attention, self.lm, self.state = attention, lm, state
         self.times = []  # (best posterior, its encoding) of each token
 
     def ctc(self):
@@ -33,16 +33,24 @@ class _Hypothesis:
 
 
 class Search:
-    def __init__(self, network, options):
+    def __init__(self, network, options, lm=None):
         self.decoder, self.config, self.options = network.decoder, network.config, options
+        self.lm = lm if options["lm_weight"] > 0 else None
 
     def score(self, prefix, hypothesis):
         options = self.options
         return (
             options["ctc_weight"] * hypothesis.ctc()
             + options["attention_weight"] * hypothesis.attention
+            + options["lm_weight"] * hypothesis.lm
             + options["token_bonus"] * len(prefix)
         )
+
+    def lm_score(self, longer):
+        """Of the last token of a prefix; what was settled before it is its context too."""
+        if self.lm is None:
+            return 0.0
+        return self.lm.score((0, *self.result, *longer[:-1])[-8:], longer[-1])
 
     @torch.no_grad()
     def __call__(self, encodings, log_probabilities):
@@ -62,7 +70,7 @@ class Search:
 
     def _restart(self, start):
         self.start = start
-        first = _Hypothesis(0.0, self.decoder.start(1, self.encodings.shape[1], self.encodings.device))
+        first = _Hypothesis(0.0, 0.0, self.decoder.start(1, self.encodings.shape[1], self.encodings.device))
         first.blank = 0.0
         self.beam = {(): first}
 
@@ -79,7 +87,7 @@ class Search:
     def _advance(self, t, row, candidates):
         options, following = self.options, {}
         for prefix, hypothesis in self.beam.items():
-            kept = following.setdefault(prefix, _Hypothesis(hypothesis.attention, hypothesis.state))
+            kept = following.setdefault(prefix, _Hypothesis(hypothesis.attention, hypothesis.lm, hypothesis.state))
             kept.times = hypothesis.times
             kept.blank = _add(kept.blank, hypothesis.ctc() + row[0])
             if prefix:
@@ -102,6 +110,7 @@ class Search:
             return (
                 options["ctc_weight"] * extended[longer]
                 + options["attention_weight"] * parent.attention
+                + options["lm_weight"] * (parent.lm + self.lm_score(longer))
                 + options["token_bonus"] * len(longer)
             )
 
@@ -119,7 +128,7 @@ class Search:
                     steps[parent] = self._step(parent, hypothesis, t)
                 outputs, state = steps[parent]
                 attention = outputs[longer[-1]]
-            new = _Hypothesis(hypothesis.attention + attention, state)
+            new = _Hypothesis(hypothesis.attention + attention, hypothesis.lm + self.lm_score(longer), state)
             new.token = extended[longer]
             new.times = hypothesis.times + [(math.exp(row[longer[-1]]), t)]
             following[longer] = new

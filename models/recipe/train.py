@@ -45,6 +45,7 @@ def parse():
     parser.add_argument("--level", type=float, default=1.0, help="of augmentation by noise, level and speed, 0..1")
     parser.add_argument("--mask", type=float, default=0.35, help="strength of SpecAugment, 0..1")
     parser.add_argument("--sample-units", action="store_true", help="cut words into units differently each time")
+    parser.add_argument("--decoder-every", type=int, default=1, help="train the decoder on every so many'th batch")
     parser.add_argument("--half", action="store_true", help="bf16 products: for processors with AMX, and GPUs")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
@@ -107,8 +108,9 @@ class Stage:
         self.sample_units = arguments.sample_units and not self.frame_targets
 
 
-def losses_of(network, log_mel, batch, stage, device, generator, half):
-    """Parts by name, and their weighted sum.  half: matrix products in bf16."""
+def losses_of(network, log_mel, batch, stage, device, generator, half, attend=True):
+    """Parts by name, and their weighted sum.  half: matrix products in bf16; attend: with the
+    decoder."""
     config = network.config
     frames = network.normalise(log_mel(batch.samples.to(device)))
     inside = torch.arange(frames.shape[1], device=device)[None, :] < batch.frame_counts.to(device)[:, None]
@@ -127,9 +129,11 @@ def losses_of(network, log_mel, batch, stage, device, generator, half):
         return parts, parts["phone"] + parts["peak"]
     tokens, lengths = pad_tokens(batch, device)
     parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, counts)
-    triggers = ctc_triggers(log_probabilities, tokens, lengths, counts)
-    parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers, half)
-    total = 0.3 * parts["phone"] + parts["ctc"] + 0.7 * parts["attention"]
+    total = 0.3 * parts["phone"] + parts["ctc"]
+    if attend:
+        triggers = ctc_triggers(log_probabilities, tokens, lengths, counts)
+        parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers, half)
+        total = total + 0.7 * parts["attention"]
     return parts, total
 
 
@@ -217,7 +221,8 @@ def worker(rank, arguments, network, clock):
             group["lr"] = learning_rate(progress, arguments.rate)
         stage = Stage(progress, arguments)
         batch = sampler.next(stage.frame_targets, stage.longest_s, stage.level, stage.sample_units)
-        parts, loss = losses_of(network, log_mel, batch, stage, device, generator, arguments.half)
+        attend = step % arguments.decoder_every == 0
+        parts, loss = losses_of(network, log_mel, batch, stage, device, generator, arguments.half, attend)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

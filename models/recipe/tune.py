@@ -4,11 +4,13 @@
 """
 
 import argparse
+import itertools
 import os
 
 import torch
 
 import export
+import ngram
 from data import Recordings
 from evaluate import encode_recordings
 from search import Search
@@ -28,29 +30,32 @@ def main():
     parser.add_argument("--chunk", type=int, default=8)
     parser.add_argument("--beam", type=int, default=8)
     parser.add_argument("--attention", type=numbers, default=[0.0, 0.3, 0.6])
+    parser.add_argument("--lm-weight", type=numbers, default=[0.0])
+    parser.add_argument("--lm", help="the n-gram of ngram.py")
     parser.add_argument("--bonus", type=numbers, default=[0.0, 0.5, 1.0])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.model:
-        network = export.load_model_file(arguments.model)[0]
+        network, lm, _ = export.load_model_file(arguments.model)
     else:
         network = export.load_checkpoint(os.path.join(arguments.run, "checkpoint.pt"))[0]
         export.round_weights(network)
+        lm = ngram.Ngram(*ngram.load(arguments.lm)) if arguments.lm else None
     dev = Recordings(arguments.data, "dev")
     encoded = list(encode_recordings(network, dev, dev.rows[:: arguments.every], arguments.chunk))
-    for attention in arguments.attention:
-        for bonus in arguments.bonus:
-            options = {
-                **export.SEARCH,
-                "beam": arguments.beam,
-                "attention_weight": attention,
-                "token_bonus": bonus,
-            }
-            search, tally = Search(network, options), Tally()
-            for row, encodings, log_probabilities in encoded:
-                tally.add(row[3], row[5], dev.units.decode(search(encodings, log_probabilities)))
-            rates = " ".join(f"{k} {100 * v:.2f}" for k, v in sorted(tally.rates().items()))
-            print(f"attention {attention} bonus {bonus}: {rates}", flush=True)
+    for attention, lm_weight, bonus in itertools.product(arguments.attention, arguments.lm_weight, arguments.bonus):
+        options = {
+            **export.SEARCH,
+            "beam": arguments.beam,
+            "attention_weight": attention,
+            "lm_weight": lm_weight,
+            "token_bonus": bonus,
+        }
+        search, tally = Search(network, options, lm), Tally()
+        for row, encodings, log_probabilities in encoded:
+            tally.add(row[3], row[5], dev.units.decode(search(encodings, log_probabilities)))
+        rates = " ".join(f"{k} {100 * v:.2f}" for k, v in sorted(tally.rates().items()))
+        print(f"attention {attention} lm {lm_weight} bonus {bonus}: {rates}", flush=True)
 
 
 if __name__ == "__main__":
