@@ -127,7 +127,8 @@ static void hear(said *s, const steno_result *r, bool endpointing)
     }
 }
 
-static said run(const steno_stream_options *options, size_t piece)
+/* flush_every: frames between flushes; 0: none */
+static said run_flushing(const steno_stream_options *options, size_t piece, size_t flush_every)
 {
     said s = {.events = 0};
     steno_stream *stream;
@@ -140,7 +141,10 @@ static said run(const steno_stream_options *options, size_t piece)
         size_t taken, count = FRAMES - fed < piece ? FRAMES - fed : piece;
         if (steno_stream_feed(stream, audio + fed, count, &taken) == STENO_FULL && taken == 0)
             ck_assert_int_eq(steno_stream_wait(stream, 20000), STENO_OK);
+        bool flush = flush_every > 0 && fed / flush_every != (fed + taken) / flush_every;
         fed += taken;
+        if (flush)
+            ck_assert_int_eq(steno_stream_flush(stream), STENO_OK);
         while ((status = steno_stream_next(stream, &result, NULL)) == STENO_OK)
             hear(&s, result, options->endpointing);
         ck_assert_int_eq(status, STENO_AGAIN);
@@ -156,6 +160,11 @@ static said run(const steno_stream_options *options, size_t piece)
     ck_assert(!s.speaking);
     steno_stream_destroy(stream);
     return s;
+}
+
+static said run(const steno_stream_options *options, size_t piece)
+{
+    return run_flushing(options, piece, 0);
 }
 
 static steno_stream_options choose(uint32_t chunk_ms, uint32_t endpoint_ms, bool endpointing)
@@ -197,6 +206,18 @@ START_TEST(events_in_any_pieces)
         ck_assert_str_eq(interim.all, whole.all);
     }
     ck_assert(several);
+}
+END_TEST
+
+/* A flush ends no speech: what hear checks holds, and the last end is that of the audio. */
+START_TEST(events_around_flushes)
+{
+    for (int i = 0; i < 4; i++) {
+        steno_stream_options options = choose(i % 2 ? 160 : 640, 400, true);
+        said s = run_flushing(&options, 1000, i < 2 ? RATE : 3 * RATE + 500);
+        ck_assert_uint_gt(s.events, 0);
+        ck_assert_uint_eq(s.events % 2, 0);
+    }
 }
 END_TEST
 
@@ -290,6 +311,7 @@ int main(void)
     tcase_set_timeout(streams, 300);
     tcase_add_checked_fixture(streams, setup, teardown);
     tcase_add_test(streams, events_in_any_pieces);
+    tcase_add_test(streams, events_around_flushes);
     tcase_add_test(streams, phrases_of_a_stream);
     tcase_add_test(streams, the_list_is_copied);
     suite_add_tcase(suite, streams);
