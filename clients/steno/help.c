@@ -1,5 +1,6 @@
 #include "help.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "exit_status.h"
@@ -74,8 +75,9 @@ static void print_option(const option_entry *option, FILE *stream)
     }
     fprintf(stream, "%*s", HELP_COLUMN - used, "");
     char text[512];
-    if (option->kind == OPTION_NUMBER)
-        snprintf(text, sizeof text, "%s; %u to %u", option->help, option->minimum, option->maximum);
+    if (option->kind == OPTION_NUMBER || option->kind == OPTION_REAL)
+        snprintf(text, sizeof text, "%s; %" PRId64 " to %" PRId64, option->help, option->minimum,
+            option->maximum);
     else
         snprintf(text, sizeof text, "%s", option->help);
     print_wrapped(text, HELP_COLUMN, stream);

@@ -38,6 +38,9 @@ void job_setting_init(job_setting *setting, const option_values *options, steno_
     if (options->beam != 0)
         stream->beam = options->beam;
     stream->search = (steno_search)options->search;
+    stream->lm_weight = options->lm_weight;
+    stream->attention_weight = options->attention_weight;
+    stream->token_bonus = options->token_bonus;
     stream->interim = options->interim;
     stream->endpointing = !options->no_endpointing;
 

@@ -17,15 +17,25 @@ static const char *or_unknown(const char *text)
     return *text != '\0' ? text : "not stated";
 }
 
+static void describe_lm(const steno_model_info *info, char *out, size_t size)
+{
+    if (info->lm_ngrams == 0)
+        snprintf(out, size, "none");
+    else
+        snprintf(out, size, "%" PRIu64 " n-grams", info->lm_ngrams);
+}
+
 static char *to_text(const char *path, const steno_model_info *info)
 {
-    char *text;
+    char *text, lm[32];
+    describe_lm(info, lm, sizeof lm);
     int size = asprintf(&text,
         "file            %s\n"
         "name            %s\n"
         "language        %s\n"
         "size            %.1f MB, %.2f million parameters\n"
         "units           %" PRIu32 " text units, one encoding each %" PRIu32 " ms\n"
+        "language model  %s\n"
         "audio           %" PRIu32 " Hz, chunks up to %" PRIu32 " ms\n"
         "training data   %s\n"
         "training        %s\n"
@@ -33,7 +43,7 @@ static char *to_text(const char *path, const steno_model_info *info)
         "licence         %s\n"
         "runs in         %s, operators: %s\n",
         path, or_unknown(info->name), or_unknown(info->language), (double)info->file_bytes / 1e6,
-        (double)info->parameters / 1e6, info->tokens, info->encoding_ms, info->rate_hz,
+        (double)info->parameters / 1e6, info->tokens, info->encoding_ms, lm, info->rate_hz,
         info->max_chunk_ms, or_unknown(info->training_data), or_unknown(info->trained_with),
         or_unknown(info->word_error_rate), or_unknown(info->licence),
         steno_precision_name(info->precision), info->operators);
@@ -42,15 +52,15 @@ static char *to_text(const char *path, const steno_model_info *info)
 
 static char *to_json(const char *path, const steno_model_info *info)
 {
-    json_t *root =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}",
-            "file", path, "name", info->name, "language", info->language, "file_bytes",
-            (json_int_t)info->file_bytes, "parameters", (json_int_t)info->parameters, "tokens",
-            (json_int_t)info->tokens, "encoding_ms", (json_int_t)info->encoding_ms, "rate_hz",
-            (json_int_t)info->rate_hz, "max_chunk_ms", (json_int_t)info->max_chunk_ms,
-            "training_data", info->training_data, "trained_with", info->trained_with,
-            "word_error_rate", info->word_error_rate, "licence", info->licence, "precision",
-            steno_precision_name(info->precision), "operators", info->operators);
+    json_t *root = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "file",
+        path, "name", info->name, "language", info->language, "file_bytes",
+        (json_int_t)info->file_bytes, "parameters", (json_int_t)info->parameters, "lm_ngrams",
+        (json_int_t)info->lm_ngrams, "tokens", (json_int_t)info->tokens, "encoding_ms",
+        (json_int_t)info->encoding_ms, "rate_hz", (json_int_t)info->rate_hz, "max_chunk_ms",
+        (json_int_t)info->max_chunk_ms, "training_data", info->training_data, "trained_with",
+        info->trained_with, "word_error_rate", info->word_error_rate, "licence", info->licence,
+        "precision", steno_precision_name(info->precision), "operators", info->operators);
     char *json = json_dumps(root, JSON_INDENT(2)), *text = NULL;
     json_decref(root);
     if (json != NULL && asprintf(&text, "%s\n", json) < 0)

@@ -1,6 +1,8 @@
 #include "options.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,11 @@
     {                                                                                              \
         name, letter, OPTION_NUMBER, OPTION_GROUP_##group, commands,                               \
             offsetof(option_values, field), value, NULL, minimum, maximum, help                    \
+    }
+#define REAL(name, commands, field, minimum, maximum, help)                                        \
+    {                                                                                              \
+        name, 0, OPTION_REAL, OPTION_GROUP_RECOGNITION, commands, offsetof(option_values, field),  \
+            "X", NULL, minimum, maximum, help                                                      \
     }
 #define CHOICE(kind, name, letter, group, commands, field, choices, help)                          \
     {                                                                                              \
@@ -81,6 +88,12 @@ static const option_entry table[] = {
         "joint: CTC and attention together; ctc: CTC alone, cheaper, less accurate; default joint"),
     NUMBER("beam", 0, RECOGNITION, RECOGNISING, beam, "N", 1, 32,
         "Hypotheses kept while searching; default: the model's"),
+    REAL("lm-weight", RECOGNISING, lm_weight, 0, 100,
+        "Weight of the language model; 0: without; default: the model's"),
+    REAL("attention-weight", RECOGNISING, attention_weight, 0, 100,
+        "Weight of the attention decoder; default: the model's"),
+    REAL("token-bonus", RECOGNISING, token_bonus, -100, 100,
+        "Added for each text unit: more for more words; default: the model's"),
     NUMBER("endpoint", 0, RECOGNITION, RECOGNISING, endpoint_ms, "MS", 400, 10000,
         "The pause that ends a result, in milliseconds; default 800"),
     NUMBER("max-utterance", 0, RECOGNITION, RECOGNISING, max_utterance_ms, "MS", 5000, 60000,
@@ -184,6 +197,19 @@ bool options_parse_number(
     return true;
 }
 
+bool options_parse_real(const char *text, double minimum, double maximum, float *out_real)
+{
+    /* strtod also takes spaces, hexadecimal, "inf" and "nan". */
+    char *end;
+    if (text[strspn(text, "0123456789.-")] != '\0')
+        return false;
+    double real = strtod(text, &end);
+    if (end == text || *end != '\0' || real < minimum || real > maximum)
+        return false;
+    *out_real = (float)real;
+    return true;
+}
+
 uint32_t options_find_choice(const char *choices, const char *word, size_t length)
 {
     for (uint32_t index = 0; *choices != '\0'; index++) {
@@ -231,10 +257,16 @@ static steno_status set_value(
         *(bool *)field = true;
         return STENO_OK;
     case OPTION_NUMBER:
-        if (options_parse_number(value, option->minimum, option->maximum, field))
+        if (options_parse_number(
+                value, (uint32_t)option->minimum, (uint32_t)option->maximum, field))
             return STENO_OK;
-        return refuse(error, "--%s: '%s' is not a whole number from %u to %u", option->name, value,
-            option->minimum, option->maximum);
+        return refuse(error, "--%s: '%s' is not a whole number from %" PRId64 " to %" PRId64,
+            option->name, value, option->minimum, option->maximum);
+    case OPTION_REAL:
+        if (options_parse_real(value, (double)option->minimum, (double)option->maximum, field))
+            return STENO_OK;
+        return refuse(error, "--%s: '%s' is not a number from %" PRId64 " to %" PRId64,
+            option->name, value, option->minimum, option->maximum);
     case OPTION_CHOICE:
     case OPTION_NUMBER_CHOICE:
         index = options_find_choice(option->choices, value, strlen(value));
@@ -344,7 +376,8 @@ steno_status options_parse(const command_entry *command, int argc, const char *c
     option_values *out_options, steno_error *error)
 {
     option_values *options = out_options;
-    *options = (struct option_values){.encoding = OPTIONS_UNSET};
+    *options = (struct option_values){
+        .encoding = OPTIONS_UNSET, .lm_weight = NAN, .attention_weight = NAN, .token_bonus = NAN};
     options->operands = calloc((size_t)argc + 1, sizeof *options->operands);
     if (options->operands == NULL) {
         refuse(error, "out of memory");

@@ -25,7 +25,7 @@ typedef enum options_progress {
     OPTIONS_PROGRESS_NEVER,
 } options_progress;
 
-/* A choice that was not made; numbers not given are 0, texts NULL. */
+/* A choice that was not made; whole numbers not given are 0, texts NULL. */
 #define OPTIONS_UNSET UINT32_MAX
 
 /* What an option that may be repeated was given, in order. */
@@ -56,6 +56,7 @@ typedef struct option_values {
     uint32_t chunk_ms;
     uint32_t search; /* a steno_search */
     uint32_t beam;
+    float lm_weight, attention_weight, token_bonus; /* NAN: not given */
     uint32_t endpoint_ms, max_utterance_ms;
     bool no_endpointing;
     option_texts phrases;
@@ -82,6 +83,7 @@ typedef enum option_group {
 typedef enum option_kind {
     OPTION_SWITCH,        /* bool */
     OPTION_NUMBER,        /* uint32_t between minimum and maximum */
+    OPTION_REAL,          /* float between them */
     OPTION_CHOICE,        /* uint32_t: which of `choices` */
     OPTION_NUMBER_CHOICE, /* uint32_t: a number among `choices` */
     OPTION_FILE,          /* const char * */
@@ -106,7 +108,7 @@ typedef struct option_entry {
     size_t field;        /* offset in struct options */
     const char *value;   /* what the value is called in --help; NULL for switches and choices */
     const char *choices; /* separated by spaces; NULL where any value goes */
-    uint32_t minimum, maximum;
+    int64_t minimum, maximum;
     const char *help;
 } option_entry;
 
@@ -134,6 +136,9 @@ void options_finish(option_values *options);
 /* A whole decimal number from minimum to maximum: nothing before or after it. */
 bool options_parse_number(
     const char *text, uint32_t minimum, uint32_t maximum, uint32_t *out_number);
+
+/* A decimal number, as 0.5 or -2, from minimum to maximum: nothing before or after it. */
+bool options_parse_real(const char *text, double minimum, double maximum, float *out_real);
 
 /* The index of `word` among the space-separated `choices`, or OPTIONS_UNSET. */
 uint32_t options_find_choice(const char *choices, const char *word, size_t length);

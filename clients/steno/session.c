@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "exit_status.h"
@@ -25,15 +26,22 @@ int session_open_model(
     return EXIT_STATUS_MODEL;
 }
 
-/* Reads the phrases into the setting, and has a stream check them before any file is begun. */
-static int read_phrases(session *self, const option_values *options)
+/* Options that only a stream can check: against the model, or against each other. */
+static bool needs_probe(const session *self, const option_values *options)
 {
-    if (options->phrases.count == 0 && options->phrase_file == NULL)
-        return EXIT_STATUS_FINE;
+    return self->phrases.count > 0 || !isnan(options->lm_weight) ||
+           !isnan(options->attention_weight);
+}
+
+/* Reads the phrases into the setting, and has a stream check it before any file is begun. */
+static int check_setting(session *self, const option_values *options)
+{
     steno_error error = {0};
     steno_status status = phrases_read(options, &self->phrases, &error);
     self->setting.stream.phrases = self->phrases.phrases;
     self->setting.stream.phrase_count = self->phrases.count;
+    if (status == STENO_OK && !needs_probe(self, options))
+        return EXIT_STATUS_FINE;
     steno_stream *probe = NULL;
     if (status == STENO_OK)
         status =
@@ -43,7 +51,7 @@ static int read_phrases(session *self, const option_values *options)
         return EXIT_STATUS_FINE;
     console_error(&self->console, NULL, error.message);
     bool usage = status == STENO_ERROR_ARGUMENT || status == STENO_ERROR_LIMIT ||
-                 status == STENO_ERROR_FORMAT;
+                 status == STENO_ERROR_FORMAT || status == STENO_ERROR_UNSUPPORTED;
     return usage ? EXIT_STATUS_USAGE : exit_status_of_input(status);
 }
 
@@ -69,7 +77,7 @@ int session_open(session *self, const option_values *options)
     self->setting.engine = self->engine;
     self->setting.model = self->model;
     self->setting.interrupt = &self->interrupt;
-    exit_status = read_phrases(self, options);
+    exit_status = check_setting(self, options);
     if (exit_status != EXIT_STATUS_FINE)
         return exit_status;
     self->jobs = options->jobs != 0 ? options->jobs : steno_engine_cores();

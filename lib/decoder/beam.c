@@ -16,6 +16,9 @@
  * hundred bytes at every encoding, where a tree with shared nodes would have to settle whose
  * encoding a shared token was best heard at.  Two sets of arrays take turns.
  *
+ * The language model's part of a score depends on the tokens alone and is cheap, so it is in the
+ * bound already.
+ *
  * A token's time is the encoding where it was most probable within the emission that dominates
  * the prefix's probability; when a later emission takes over (an extension outweighs all earlier
  * ones) the times of the parent then hold for the tokens before it.  So the times of one
@@ -49,6 +52,7 @@ typedef struct extension {
     size_t parent;
     uint32_t token;
     double nonblank;
+    double lm;
     phrase_state phrase;
     double credit;
     double attention; /* before the answer: the parent's, an upper bound */
@@ -105,7 +109,8 @@ double hypothesis_ctc(const hypothesis *h)
     return log_add(h->blank, h->nonblank);
 }
 
-static double weigh(const beam *b, double ctc, double attention, double credit, size_t length)
+static double weigh(
+    const beam *b, double ctc, double attention, double lm, double credit, size_t length)
 {
     const beam_options *o = &b->options;
     /* A weight of 0 stands for a part that is not computed, whatever its value. */
@@ -114,6 +119,8 @@ static double weigh(const beam *b, double ctc, double attention, double credit, 
         score += o->ctc_weight * ctc;
     if (o->attention_weight != 0)
         score += o->attention_weight * attention;
+    if (o->lm)
+        score += o->lm_weight * lm;
     return score + credit;
 }
 
@@ -171,13 +178,14 @@ void beam_destroy(beam *b)
     memory_free(b);
 }
 
-void beam_restart(beam *b)
+static void restart(beam *b, ngram_state context)
 {
     memset(b->references, 0, b->slots * sizeof *b->references);
     b->references[BEAM_START_SLOT] = 2; /* never free: one more than the prefix below has */
     b->now[0] = (hypothesis){.tokens = b->now[0].tokens,
         .hash = EMPTY_HASH,
         .nonblank = -INFINITY,
+        .context = context,
         .slot = BEAM_START_SLOT};
     b->count = 1;
     b->ctc = NULL;
@@ -185,6 +193,22 @@ void beam_restart(beam *b)
     b->staying = true;
     b->extension_count = 0;
     b->step_count = 0;
+}
+
+void beam_restart(beam *b)
+{
+    restart(b, b->options.lm ? ngram_start(b->options.lm) : (ngram_state){{0}});
+}
+
+void beam_continue(beam *b)
+{
+    restart(b, b->now[0].context);
+}
+
+/* The language model's log-probability of a prefix and one more token. */
+static double extend_lm(const beam *b, const hypothesis *h, uint32_t token)
+{
+    return b->options.lm ? h->lm + ngram_score(b->options.lm, &h->context, token) : 0;
 }
 
 /* Where a prefix is in the phrases after one more token, and the credit for it. */
@@ -280,7 +304,7 @@ static double floor_of_stays(beam *b)
         const hypothesis *h = &b->now[i];
         double ctc = log_add(b->stays[i].blank, b->stays[i].nonblank);
         ranked = rank(b->places, ranked,
-            (place){.score = weigh(b, ctc, h->attention, h->credit, h->length), .index = i});
+            (place){.score = weigh(b, ctc, h->attention, h->lm, h->credit, h->length), .index = i});
     }
     double floor = b->places[0].score - b->options.margin;
     double worst = b->places[ranked - 1].score;
@@ -312,11 +336,13 @@ static void propose_extensions(beam *b, size_t parent, size_t candidates, double
         double nonblank = grown(h, token, (double)b->ctc[token]);
         phrase_state phrase;
         double credit = extend_phrase(b, h, token, &phrase);
-        double bound = weigh(b, nonblank, h->attention, credit, h->length + 1);
+        double lm = extend_lm(b, h, token);
+        double bound = weigh(b, nonblank, h->attention, lm, credit, h->length + 1);
         if (nonblank > -INFINITY && bound > floor && !exists(b, parent, token))
             offer(b, &(extension){.parent = parent,
                          .token = token,
                          .nonblank = nonblank,
+                         .lm = lm,
                          .phrase = phrase,
                          .credit = credit,
                          .attention = h->attention,
@@ -352,7 +378,7 @@ static void stay_all(beam *b)
         hypothesis *h = &b->now[i];
         h->blank = hypothesis_ctc(h) + (double)b->ctc[0];
         h->nonblank = -INFINITY;
-        h->score = weigh(b, h->blank, h->attention, h->credit, h->length);
+        h->score = weigh(b, h->blank, h->attention, h->lm, h->credit, h->length);
     }
 }
 
@@ -407,7 +433,7 @@ void beam_answer(beam *b, size_t index, const float *log_probabilities)
             continue;
         size_t length = b->now[e->parent].length + 1;
         e->attention = b->now[e->parent].attention + (double)log_probabilities[e->token];
-        e->score = weigh(b, e->nonblank, e->attention, e->credit, length);
+        e->score = weigh(b, e->nonblank, e->attention, e->lm, e->credit, length);
         e->slot = step->after;
     }
     hypothesis *parent = &b->now[step->parent];
@@ -456,9 +482,13 @@ static void materialise_extension(const beam *b, const extension *e, hypothesis 
         .blank = -INFINITY,
         .nonblank = e->nonblank,
         .attention = e->attention,
+        .lm = e->lm,
+        .context = parent->context,
         .phrase = e->phrase,
         .credit = e->credit,
         .slot = e->slot};
+    if (b->options.lm)
+        ngram_next(b->options.lm, &out->context, e->token);
 }
 
 static void release_steps(beam *b)
@@ -476,7 +506,7 @@ static size_t rank_all(beam *b)
         const hypothesis *h = &b->now[i];
         double ctc = log_add(b->stays[i].blank, b->stays[i].nonblank);
         ranked = rank(b->places, ranked,
-            (place){.score = weigh(b, ctc, h->attention, h->credit, h->length), .index = i});
+            (place){.score = weigh(b, ctc, h->attention, h->lm, h->credit, h->length), .index = i});
     }
     for (size_t i = 0; i < b->extension_count; i++)
         ranked = rank(
@@ -560,7 +590,7 @@ void beam_cut(beam *b, size_t count, uint64_t end)
 {
     const hypothesis *best = &b->now[0];
     assert(count <= best->length && (count == best->length || best->tokens[count].encoding >= end));
-    double ctc = hypothesis_ctc(best), attention = best->attention;
+    double ctc = hypothesis_ctc(best), attention = best->attention, lm = best->lm;
     double credit_kept = best->phrase.kept;
     size_t kept = 0;
     for (size_t i = 0; i < b->count; i++) {
@@ -583,8 +613,9 @@ void beam_cut(beam *b, size_t count, uint64_t end)
         h->blank -= ctc;
         h->nonblank -= ctc;
         h->attention -= attention;
+        h->lm -= lm;
         h->phrase.kept -= credit_kept;
         h->credit -= credit_kept;
-        h->score = weigh(b, hypothesis_ctc(h), h->attention, h->credit, h->length);
+        h->score = weigh(b, hypothesis_ctc(h), h->attention, h->lm, h->credit, h->length);
     }
 }

@@ -12,6 +12,7 @@
 #define DECODER_BEAM_H
 
 #include "decoder/decoder.h"
+#include "decoder/ngram.h"
 #include "decoder/phrases.h"
 
 typedef struct beam_options {
@@ -22,6 +23,8 @@ typedef struct beam_options {
     double token_threshold; /* probability */
     double margin;          /* prefixes that score so much below the best are dropped */
     const phrases *phrases; /* NULL: none */
+    const ngram *lm;        /* NULL: none */
+    double lm_weight;
 } beam_options;
 
 /* A surviving prefix.  All probabilities are natural logarithms. */
@@ -34,6 +37,8 @@ typedef struct hypothesis {
     double blank;         /* CTC probability of all alignments that end in blank, */
     double nonblank;      /* and in the last token */
     double attention;     /* of the tokens by the attention decoder */
+    double lm;            /* and by the language model: 0 without one */
+    ngram_state context;  /* of what the language model is asked next */
     phrase_state phrase;  /* where it is in the phrases to prefer, */
     double credit;        /* and what that adds to the score: 0 without phrases */
     double score;         /* weighted sum: what ranks */
@@ -57,8 +62,11 @@ size_t beam_slots(size_t width);
 
 steno_status beam_create(const beam_options *options, beam **out_beam, steno_error *error);
 void beam_destroy(beam *beam);
-/* One hypothesis: the empty prefix. */
+/* One hypothesis: the empty prefix, at the start of a stream. */
 void beam_restart(beam *beam);
+/* The same where the stream goes on after the best hypothesis: its tokens stay the language
+ * model's context. */
+void beam_continue(beam *beam);
 
 /* ctc [tokens]: log-probabilities at `encoding`; kept by the beam. */
 void beam_propose(beam *beam, const float *ctc, uint64_t encoding);

@@ -7,7 +7,8 @@
  *
  * The stream is cut into segments at fixed pauses (trailing blanks), whatever endpointing a user
  * asks for: at the end of a segment the best hypothesis is settled, handed to the sink, and the
- * search starts afresh with the next encoding.  So settings of results never change words.
+ * search starts afresh with the next encoding; only the language model knows what was said before.
+ * So settings of results never change words.
  */
 #ifndef DECODER_DECODER_H
 #define DECODER_DECODER_H
@@ -59,10 +60,13 @@ typedef struct search_options {
     float attention_weight;        /* of the attention decoder's log-probability; 0: CTC alone */
     float ctc_weight;              /* of CTC's prefix log-probability */
     float token_bonus;             /* added per token */
+    float lm_weight;               /* of the language model's log-probability */
     size_t segment_blanks;         /* trailing blanks that end a segment, in encodings */
     size_t segment_max;            /* encodings after which the segment is cut at its best pause */
     const struct phrases *phrases; /* to prefer (decoder/phrases.h), borrowed until search_destroy;
                                       NULL: none */
+    const struct ngram *lm;        /* decoder/ngram.h, over the decoder's tokens, borrowed until
+                                      search_destroy; NULL: none, whatever its weight */
 } search_options;
 
 enum { SEARCH_MAX_BEAM = 32 };
@@ -77,7 +81,8 @@ typedef struct search_token {
 typedef struct search_hypothesis {
     const search_token *tokens;
     size_t token_count;
-    float score;     /* weighted log-probability, with the credit for phrases */
+    float score;     /* weighted log-probability, with the language model and the credit for
+                        phrases */
     float posterior; /* share among the surviving hypotheses, 0..1 */
 } search_hypothesis;
 
@@ -92,8 +97,9 @@ typedef struct search_sink {
 } search_sink;
 
 /* The decoder must outlive the search.  STENO_ERROR_ARGUMENT for options out of range: beam
- * 1..SEARCH_MAX_BEAM, token_threshold 0..1 (not 1), weights finite, not negative and not both 0,
- * segment_max 1..1000, segment_blanks 1..segment_max. */
+ * 1..SEARCH_MAX_BEAM, token_threshold 0..1 (not 1), weights finite and not negative, those of
+ * CTC and attention not both 0, token_bonus finite, segment_max 1..1000, segment_blanks
+ * 1..segment_max. */
 steno_status search_create(const decoder *decoder, const search_options *options, search_sink sink,
     search **out_search, steno_error *error);
 void search_destroy(search *search);

@@ -9,11 +9,12 @@
  *     segment_first    first encoding of the running segment
  *     visible_first    first encoding that attention may see: that of the last fresh start
  *
- * A segment ends at a pause, and the search starts afresh.  One that grows too long is cut at its
- * longest run of blanks instead, and what the prefixes have after the cut is kept as it is, with
- * its states and what these may see: tokens are neither lost nor decoded twice.  (Starting afresh
- * at the cut would mean to go back and decode a part again, more work at one moment than a live
- * stream has time for.)
+ * A segment ends at a pause, and the search starts afresh: only the language model goes on from
+ * what was reported, as a pause is as likely within a sentence as behind one.  One that grows too
+ * long is cut at its longest run of blanks instead, and what the prefixes have after the cut is
+ * kept as it is, with its states and what these may see: tokens are neither lost nor decoded twice.
+ * (Starting afresh at the cut would mean to go back and decode a part again, more work at one
+ * moment than a live stream has time for.)
  */
 #include "decoder/search.h"
 
@@ -74,6 +75,8 @@ static steno_status check_options(const search_options *options, steno_error *er
         wrong = "ctc_weight must be finite and not negative";
     else if (options->ctc_weight == 0 && options->attention_weight == 0)
         wrong = "ctc_weight and attention_weight can't both be 0";
+    else if (!is_weight(options->lm_weight))
+        wrong = "lm_weight must be finite and not negative";
     else if (!isfinite(options->token_bonus))
         wrong = "token_bonus must be finite";
     else if (options->segment_max < 1 || options->segment_max > SEARCH_MAX_SEGMENT)
@@ -139,7 +142,9 @@ steno_status search_create(const decoder *d, const search_options *options, sear
                              .token_bonus = (double)options->token_bonus,
                              .token_threshold = (double)options->token_threshold,
                              .margin = MARGIN + largest_boost(options),
-                             .phrases = options->phrases},
+                             .phrases = options->phrases,
+                             .lm = options->lm_weight > 0 ? options->lm : NULL,
+                             .lm_weight = (double)options->lm_weight},
         &s->beam, error);
     if (status != STENO_OK)
         goto fail;
@@ -313,9 +318,10 @@ static void report(search *s, uint64_t end)
         s->sink.segment(s->sink.context, hypotheses, count, end);
 }
 
+/* After all tokens of the best hypothesis have been reported. */
 static void restart(search *s)
 {
-    beam_restart(s->beam);
+    beam_continue(s->beam);
     s->segment_first = s->position;
     s->visible_first = s->position;
 }

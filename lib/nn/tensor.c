@@ -61,5 +61,20 @@ void nn_tensor_to_float(const nn_tensor *tensor, float *out)
             out[i] = (float)value;
         }
         break;
+    case NN_U8:
+        for (size_t i = 0; i < elements; i++)
+            out[i] = data[i];
+        break;
+    case NN_U16:
+        for (size_t i = 0; i < elements; i++)
+            out[i] = half_at(data, i);
+        break;
+    case NN_I32:
+        for (size_t i = 0; i < elements; i++) {
+            int32_t value;
+            memcpy(&value, data + i * sizeof value, sizeof value);
+            out[i] = (float)value;
+        }
+        break;
     }
 }

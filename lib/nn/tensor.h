@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-typedef enum nn_type { NN_F32, NN_BF16, NN_F16, NN_I8, NN_I64 } nn_type;
+typedef enum nn_type { NN_F32, NN_BF16, NN_F16, NN_I8, NN_I64, NN_U8, NN_U16, NN_I32 } nn_type;
 
 enum { NN_MAX_RANK = 4 };
 

@@ -55,6 +55,9 @@ static const type_name type_names[] = {
     {"F16", NN_F16, 2},
     {"I8", NN_I8, 1},
     {"I64", NN_I64, 8},
+    {"U8", NN_U8, 1},
+    {"U16", NN_U16, 2},
+    {"I32", NN_I32, 4},
 };
 
 static const type_name *find_type(const char *name)
@@ -383,6 +386,11 @@ steno_status nn_weights_floats(const nn_weights *weights, const char *name, size
     nn_tensor_to_float(tensor, floats);
     *out_floats = floats;
     return STENO_OK;
+}
+
+const nn_tensor *nn_weights_get(const nn_weights *weights, const char *name)
+{
+    return find(weights, name);
 }
 
 size_t nn_weights_count(const nn_weights *weights)

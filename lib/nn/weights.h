@@ -32,6 +32,9 @@ steno_status nn_weights_find(const nn_weights *weights, const char *name, size_t
 steno_status nn_weights_floats(const nn_weights *weights, const char *name, size_t rank,
     const size_t *shape, float **out_floats, steno_error *error);
 
+/* The tensor of that name, whatever its shape, or NULL. */
+const nn_tensor *nn_weights_get(const nn_weights *weights, const char *name);
+
 /* Tensors in the file and all their elements and bytes, for "model info". */
 size_t nn_weights_count(const nn_weights *weights);
 const nn_tensor *nn_weights_at(const nn_weights *weights, size_t index);

@@ -217,7 +217,8 @@ static void count_parameters(steno_model *model)
         const nn_tensor *tensor = nn_weights_at(model->weights, i);
         const char *dot = strrchr(tensor->name, '.');
         bool is_scale = dot && strcmp(dot, ".scale") == 0;
-        if (!is_scale)
+        bool is_lm = strncmp(tensor->name, "lm.", 3) == 0;
+        if (!is_scale && !is_lm)
             model->parameters += nn_tensor_elements(tensor);
     }
 }
@@ -233,6 +234,9 @@ static steno_status build_stages(steno_model *model, steno_error *error)
     if (status == STENO_OK)
         status = decoder_create(&model->config.decoder, model->weights, model->ops,
             model->precision, MODEL_MAX_ROWS, &model->decoder, error);
+    if (status == STENO_OK && model->config.lm.order > 0)
+        status = ngram_create(
+            &model->config.lm, model->config.decoder.tokens, model->weights, &model->lm, error);
     /* To a stage its config is an argument; here it came from the file. */
     return status == STENO_ERROR_ARGUMENT ? STENO_ERROR_FORMAT : status;
 }
@@ -309,6 +313,7 @@ void steno_model_unref(steno_model *model)
     /* Acquire and release: all uses on all threads happen before the last one frees. */
     if (!model || atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) > 1)
         return;
+    ngram_destroy(model->lm);
     vocabulary_destroy(model->vocabulary);
     decoder_destroy(model->decoder);
     encoder_destroy(model->encoder);
@@ -344,6 +349,7 @@ void steno_model_get_info(const steno_model *model, steno_model_info *out_info)
         .word_error_rate = text_of(model, "word_error_rate"),
         .file_bytes = model->size,
         .parameters = model->parameters,
+        .lm_ngrams = model->lm ? ngram_count(model->lm) : 0,
         .tokens = (uint32_t)(model->config.decoder.tokens - 1),
         .rate_hz = model->config.frontend.rate_hz,
         .encoding_ms = model->config.encoding_ms,

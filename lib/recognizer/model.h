@@ -33,8 +33,9 @@ struct steno_model {
     encoder *encoder;
     decoder *decoder;
     vocabulary *vocabulary;
-    size_t token_bytes; /* longest text of a token, without its end */
-    uint64_t parameters;
+    ngram *lm;           /* NULL: none */
+    size_t token_bytes;  /* longest text of a token, without its end */
+    uint64_t parameters; /* of the network */
 };
 
 #endif

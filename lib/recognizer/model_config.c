@@ -12,7 +12,7 @@
 
 typedef struct reader {
     const char *path;
-    const char *section; /* "config" or "search" */
+    const char *section; /* "config", "search" or "lm" */
     json_t *object;
     steno_error *error;
     steno_status status;
@@ -70,6 +70,12 @@ static float real(reader *r, const char *key, double low, double high)
     return (float)reader_number(r, key, low, high, false);
 }
 
+/* For what was added to the format later. */
+static float real_or(reader *r, const char *key, double low, double high, float absent)
+{
+    return json_object_get(r->object, key) ? real(r, key, low, high) : absent;
+}
+
 static void read_frontend(reader *r, frontend_config *c)
 {
     c->rate_hz = (uint32_t)whole(r, "sample_rate_hz", 8000, 48000);
@@ -114,8 +120,16 @@ static void read_search(reader *r, search_options *o)
     o->ctc_weight = real(r, "ctc_weight", 0, 100);
     o->attention_weight = real(r, "attention_weight", 0, 100);
     o->token_bonus = real(r, "token_bonus", -100, 100);
+    o->lm_weight = real_or(r, "lm_weight", 0, 100, 0);
     o->segment_blanks = whole(r, "segment_blanks", 1, 1000);
     o->segment_max = whole(r, "segment_max", 8, 1000);
+}
+
+static void read_lm(reader *r, ngram_config *c)
+{
+    c->order = whole(r, "order", 1, NGRAM_MAX_ORDER);
+    c->probability_scale = reader_number(r, "probability_scale", 1e-6, 10, false);
+    c->backoff_scale = reader_number(r, "backoff_scale", 1e-6, 10, false);
 }
 
 /* What no single key shows.  What concerns one stage alone, its create function checks. */
@@ -159,6 +173,16 @@ steno_status model_config_read(
     json_decref(r.object);
     if (r.status != STENO_OK)
         return r.status;
+
+    if (nn_weights_metadata(weights, "lm")) {
+        status = reader_open(&r, path, weights, "lm", error);
+        if (status != STENO_OK)
+            return status;
+        read_lm(&r, &config.lm);
+        json_decref(r.object);
+        if (r.status != STENO_OK)
+            return r.status;
+    }
 
     config.encoder.mel_bins = config.frontend.mel_bins;
     config.decoder.dimension = config.encoder.dimension;

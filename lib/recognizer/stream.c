@@ -30,6 +30,9 @@ void steno_stream_options_init(steno_stream_options *options)
         .max_utterance_ms = 20000,
         .max_alternatives = 1,
         .search = STENO_SEARCH_JOINT,
+        .lm_weight = NAN,
+        .attention_weight = NAN,
+        .token_bonus = NAN,
         .backlog_ms = 5000,
     };
 }
@@ -58,6 +61,31 @@ static steno_status check_chunk(
     return STENO_OK;
 }
 
+/* NAN is the model's own. */
+static steno_status check_real(
+    const char *name, float value, float low, float high, steno_error *error)
+{
+    if (isnan(value) || (value >= low && value <= high))
+        return STENO_OK;
+    return error_set(error, STENO_ERROR_ARGUMENT, "%s: %g, should be %g to %g", name, (double)value,
+        (double)low, (double)high);
+}
+
+static steno_status check_weights(
+    const steno_model *model, const steno_stream_options *o, steno_error *error)
+{
+    float most = o->search == STENO_SEARCH_CTC ? 0 : 100;
+    steno_status status = check_real("lm_weight", o->lm_weight, 0, 100, error);
+    if (status == STENO_OK)
+        status = check_real("attention_weight", o->attention_weight, 0, most, error);
+    if (status == STENO_OK)
+        status = check_real("token_bonus", o->token_bonus, -100, 100, error);
+    if (status == STENO_OK && o->lm_weight > 0 && !model->lm)
+        status = error_set(error, STENO_ERROR_UNSUPPORTED,
+            "lm_weight: %g, but this model has no language model", (double)o->lm_weight);
+    return status;
+}
+
 static steno_status check_options(
     const steno_model *model, const steno_stream_options *o, steno_error *error)
 {
@@ -81,6 +109,8 @@ static steno_status check_options(
     steno_status status = check_chunk(model, o, error);
     for (size_t i = 0; status == STENO_OK && i < sizeof ranges / sizeof *ranges; i++)
         status = check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high, error);
+    if (status == STENO_OK)
+        status = check_weights(model, o, error);
     return status;
 }
 
@@ -95,6 +125,13 @@ static search_options choose_search(const steno_model *model, const steno_stream
         chosen.ctc_weight = 1;
         chosen.token_bonus = 0;
     }
+    if (!isnan(o->lm_weight))
+        chosen.lm_weight = o->lm_weight;
+    if (!isnan(o->attention_weight))
+        chosen.attention_weight = o->attention_weight;
+    if (!isnan(o->token_bonus))
+        chosen.token_bonus = o->token_bonus;
+    chosen.lm = model->lm;
     return chosen;
 }
 

@@ -38,6 +38,7 @@ static void print_bash_values(const option_entry *option)
             stdout);
         break;
     case OPTION_NUMBER:
+    case OPTION_REAL:
     case OPTION_TEXTS:
     case OPTION_SWITCH:
         fputs("        COMPREPLY=()\n", stdout);
@@ -124,6 +125,7 @@ static void print_zsh_value(const option_entry *option)
     case OPTION_SWITCH:
         break;
     case OPTION_NUMBER:
+    case OPTION_REAL:
     case OPTION_TEXTS:
         fputc(':', stdout);
         print_zsh_text(option->value);
@@ -223,6 +225,7 @@ static void print_fish_option(const option_entry *option, const char *condition)
     case OPTION_SWITCH:
         break;
     case OPTION_NUMBER:
+    case OPTION_REAL:
     case OPTION_TEXTS:
         fputs(" -x", stdout);
         break;

@@ -57,8 +57,9 @@ typedef struct steno_model_info {
     const char *trained_with;    /* the recipe's summary: hours, epochs */
     const char *word_error_rate; /* measured, as the model card states it */
     uint64_t file_bytes;
-    uint64_t parameters;
-    uint32_t tokens; /* V */
+    uint64_t parameters; /* of the network */
+    uint64_t lm_ngrams;  /* of the language model; 0: there is none */
+    uint32_t tokens;     /* V */
     uint32_t rate_hz;
     uint32_t encoding_ms;      /* milliseconds of audio per encoding */
     uint32_t max_chunk_ms;     /* largest chunk */

@@ -60,6 +60,11 @@ typedef struct steno_stream_options {
     uint32_t max_alternatives; /* 1 (default) to 10 */
     steno_search search;
     uint32_t beam;                /* hypotheses kept, 1..32; 0: the model's default */
+    float lm_weight;              /* of the language model, 0 (not used)..100; NAN, here and below:
+                                     the model's default.  STENO_ERROR_UNSUPPORTED above 0 where the
+                                     model has none */
+    float attention_weight;       /* of the attention decoder, 0..100; with STENO_SEARCH_CTC 0 */
+    float token_bonus;            /* per token, -100..100: more words or fewer */
     const steno_phrase *phrases;  /* [phrase_count], copied at creation; NULL if there are none */
     size_t phrase_count;          /* STENO_ERROR_LIMIT above the limits, ARGUMENT for a boost that
                                      is out of range or a text that is not UTF-8 */

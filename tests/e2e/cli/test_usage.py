@@ -42,7 +42,7 @@ class Usage(client.ClientTest):
     def test_help_lists_all_that_was_promised(self):
         longs, shorts = options_of("transcribe")
         promised = """raw rate channels encoding per-channel format output-dir output interim model
-            precision operators threads chunk search beam endpoint max-utterance no-endpointing
+            precision operators threads chunk search beam lm-weight attention-weight token-bonus endpoint max-utterance no-endpointing
             alternatives jobs quiet progress help version phrase phrases"""
         self.assertEqual(sorted(longs), sorted("--" + name for name in promised.split()))
         self.assertEqual(sorted(shorts), sorted("-f -o -d -i -m -j -q -h -V".split()))

@@ -143,10 +143,16 @@ START_TEST(every_type_becomes_floats)
     const uint16_t bf16[32] = {0x3fc0, 0xc000};
     const uint16_t f16[32] = {0x3e00, 0xc000};
     const int64_t i64[8] = {7, -3000000000};
+    const uint8_t u8[64] = {0, 128, 255};
+    const uint16_t u16[32] = {1, 65535};
+    const int32_t i32[16] = {-16777216, INT32_MAX};
     check_types(f32, NN_F32, 2, expected);
     check_types(bf16, NN_BF16, 2, expected);
     check_types(f16, NN_F16, 2, expected);
     check_types(i64, NN_I64, 2, (const float[]){7.0f, -3e9f});
+    check_types(u8, NN_U8, 3, (const float[]){0, 128, 255});
+    check_types(u16, NN_U16, 2, (const float[]){1, 65535});
+    check_types(i32, NN_I32, 2, (const float[]){-16777216.0f, 0x1p31f});
 }
 END_TEST
 

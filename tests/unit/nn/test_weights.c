@@ -1,4 +1,5 @@
 /* Well-formed weights: what is found, converted and reported. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +117,37 @@ START_TEST(metadata_and_the_list_of_tensors)
 }
 END_TEST
 
+START_TEST(types_are_known_by_name)
+{
+    static const struct {
+        const char *name;
+        nn_type type;
+        size_t bytes;
+    } types[] = {
+        {"F32", NN_F32, 4},
+        {"BF16", NN_BF16, 2},
+        {"F16", NN_F16, 2},
+        {"I64", NN_I64, 8},
+        {"U8", NN_U8, 1},
+        {"U16", NN_U16, 2},
+        {"I32", NN_I32, 4},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char text[128];
+        snprintf(text, sizeof text,
+            "{\"t\":{\"dtype\":\"%s\",\"shape\":[3],\"data_offsets\":[0,%zu]}}", types[i].name,
+            3 * types[i].bytes);
+        const unsigned char data[24] = {0};
+        image file = image_create(text, data, 3 * types[i].bytes);
+        nn_weights *weights = open_example(&file);
+        ck_assert_int_eq(nn_weights_get(weights, "t")->type, types[i].type);
+        ck_assert_ptr_null(nn_weights_get(weights, "t.scale"));
+        nn_weights_close(weights);
+        free(file.bytes);
+    }
+}
+END_TEST
+
 static steno_status open_and_read(void *argument)
 {
     const image *file = argument;
@@ -142,6 +174,6 @@ int main(void)
 {
     const TTest *const tests[] = {tensors_are_found_by_name_and_shape,
         a_wrong_shape_says_what_was_expected_and_found, metadata_and_the_list_of_tensors,
-        each_allocation_may_fail};
+        types_are_known_by_name, each_allocation_may_fail};
     return fixture_run("nn weights", tests, sizeof tests / sizeof *tests);
 }
