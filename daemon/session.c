@@ -19,7 +19,8 @@
 
 enum {
     PIECE_FRAMES = 4096,
-    WAITING = 4, /* outputs that one result may lead to, and more */
+    WAITING = 4,   /* outputs that one result may lead to, and more */
+    WAV_HEAD = 22, /* bytes up to the encoding, as nearly all WAV files are written */
     /* Words are heard a little after they begin: a timeout waits so much longer. */
     HEARING_MS = 1000,
 };
@@ -41,6 +42,8 @@ struct session {
     steno_audio_stream *audio;
     const uint8_t *bytes; /* offered, borrowed */
     size_t size;
+    uint8_t head[WAV_HEAD]; /* the audio's first bytes */
+    size_t head_size;
     bool finishing, flushing;
     bool audio_finished; /* the decoder knows that no more comes */
     bool deaf;           /* what comes is dropped: the audio is over, or nobody wants more */
@@ -236,6 +239,36 @@ static void end_audio(session *s)
         steno_stream_finish(s->channels[i].stream);
 }
 
+static void keep_head(session *s, const uint8_t *bytes, size_t size)
+{
+    size_t room = WAV_HEAD - s->head_size, count = size < room ? size : room;
+    memcpy(s->head + s->head_size, bytes, count);
+    s->head_size += count;
+}
+
+/* A WAV file's samples must be what the request says. */
+static steno_status check_wav(const session *s, steno_error *error)
+{
+    enum { WAV_ALAW = 6, WAV_MULAW = 7 };
+    bool declared = s->config.kind == STENO_AUDIO_RAW_OR_WAV || s->config.kind == STENO_AUDIO_WAV;
+    const uint8_t *head = s->head;
+    if (!declared || s->head_size < WAV_HEAD || memcmp(head, "RIFF", 4) != 0 ||
+        memcmp(head + 8, "WAVEfmt ", 8) != 0)
+        return STENO_OK;
+    unsigned code = head[20] | (unsigned)head[21] << 8;
+    steno_encoding said = s->config.raw.encoding;
+    bool agrees = code == WAV_MULAW  ? said == STENO_ENCODING_MULAW
+                  : code == WAV_ALAW ? said == STENO_ENCODING_ALAW
+                                     : said == STENO_ENCODING_S16;
+    if (agrees)
+        return STENO_OK;
+    return error_set(error, STENO_ERROR_ARGUMENT,
+        "encoding: not that of the audio's WAV header, which says %s",
+        code == WAV_MULAW  ? "MULAW"
+        : code == WAV_ALAW ? "ALAW"
+                           : "linear samples");
+}
+
 /* The request and the audio's own header must agree. */
 static steno_status check_format(const session *s, steno_error *error)
 {
@@ -251,7 +284,7 @@ static steno_status check_format(const session *s, steno_error *error)
         return error_set(error, STENO_ERROR_ARGUMENT,
             "audio_channel_count: %u, but the audio's %s header says %u", (unsigned)c->raw.channels,
             f->format, (unsigned)f->channels);
-    return STENO_OK;
+    return check_wav(s, error);
 }
 
 static steno_status begin_audio(session *s, steno_error *error)
@@ -292,6 +325,7 @@ static bool write_bytes(session *s)
         size_t taken = 0;
         steno_audio_stream_write(s->audio, s->bytes, s->size, &taken);
         assert(taken > 0);
+        keep_head(s, s->bytes, taken);
         s->bytes += taken;
         s->size -= taken;
         return true;

@@ -66,6 +66,19 @@ static void read_endpointing(const Nvidia__Riva__Asr__EndpointingConfig *from, w
                                                             : ms);
 }
 
+/* Too long a name is cut, between characters. */
+static void copy_id(const char *from, char *to, size_t room)
+{
+    size_t length = strlen(from);
+    if (length >= room) {
+        length = room - 1;
+        while (length > 0 && ((unsigned char)from[length] & 0xc0) == 0x80)
+            length--;
+    }
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
 static steno_status read_config(const riva_config *riva, const Nvidia__Riva__RequestId *id,
     wire_request *request, steno_error *error)
 {
@@ -76,7 +89,7 @@ static steno_status read_config(const riva_config *riva, const Nvidia__Riva__Req
     config->word_times = config->word_confidence = riva->enable_word_time_offsets;
     config->per_channel = riva->enable_separate_recognition_per_channel;
     if (id != NULL)
-        snprintf(config->id, sizeof config->id, "%s", id->value);
+        copy_id(id->value, config->id, sizeof config->id);
     read_endpointing(riva->endpointing_config, config);
     steno_status status = read_encoding(riva, config, error);
     if (status == STENO_OK)

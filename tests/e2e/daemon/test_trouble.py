@@ -89,6 +89,10 @@ class TroubleTest(speaking.SpeechTest):
         flac = (speaking.FORMATS / "speech.flac").read_bytes()
         self.refuse_config("sample_rate_hertz: 44100", self.config(
             encoding=Encoding.FLAC, sample_rate_hertz=44100), flac)
+        mulaw = (speaking.FORMATS / "speech-mulaw.wav").read_bytes()
+        self.refuse_config("encoding: not that", self.config(), mulaw)
+        self.refuse_config("encoding: not that", self.config(encoding=Encoding.MULAW), wav)
+        self.assertTrue(self.recognize(mulaw, self.config(encoding=Encoding.MULAW)).results)
         # In agreement, or silent, they are fine.
         for config in (self.config(), google.RecognitionConfig(),
                        self.config(sample_rate_hertz=None, audio_channel_count=1)):

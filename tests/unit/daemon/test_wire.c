@@ -430,6 +430,21 @@ START_TEST(test_riva_config)
         ck_assert_str_eq(c->id, "request 9");
         ck_assert_str_eq(c->language, "en");
     }
+    /* Too long a name is cut, but no character. */
+    static const char *const starts[] = {"a", ""};
+    for (size_t i = 0; i < 2; i++) {
+        char longest[200];
+        strcpy(longest, starts[i]);
+        while (strlen(longest) < 190)
+            strcat(longest, "\xc3\xa9");
+        message.size = part.size = 0;
+        bytes_message(&message, 1, &streaming);
+        bytes_text(&part, 1, longest);
+        bytes_message(&message, 100, &part);
+        understand(wire_riva.read_streaming);
+        ck_assert_uint_eq(strlen(request.config.id), 127 - i);
+        ck_assert_int_eq(strncmp(request.config.id, longest, 127 - i), 0);
+    }
     config.size = message.size = 0;
     bytes_number(&config, 1, 5);
     bytes_message(&message, 1, &config);
