@@ -65,7 +65,7 @@ static steno_status find_column(const nn_weights *weights, size_t order, const c
     nn_type type, const char *type_name, size_t count, const unsigned char **out_data,
     steno_error *error)
 {
-    const nn_tensor *tensor;
+    const nn_tensor *tensor = NULL;
     steno_status status = find_tensor(weights, order, what, type, type_name, &tensor, error);
     if (status != STENO_OK)
         return status;
@@ -79,7 +79,7 @@ static steno_status find_column(const nn_weights *weights, size_t order, const c
 static steno_status find_level(
     const nn_weights *weights, size_t order, bool last, level *out, steno_error *error)
 {
-    const nn_tensor *token;
+    const nn_tensor *token = NULL;
     steno_status status = find_tensor(weights, order, "token", NN_U16, "U16", &token, error);
     if (status != STENO_OK)
         return status;
