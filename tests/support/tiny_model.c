@@ -267,6 +267,15 @@ static void decoder(writer *w)
     linear(w, "decoder", "output", c->tokens, h + d);
 }
 
+static void language_model(writer *w)
+{
+    tiny_tensor tensors[TINY_NGRAM_MAX_TENSORS];
+    size_t count = tiny_ngram_tensors(w->config->lm, tensors);
+    for (size_t i = 0; i < count; i++)
+        entry(w, tensors[i].name, tensors[i].type, 1, &tensors[i].count, tensors[i].bytes,
+            tensors[i].size);
+}
+
 /* Names made of letters, every other one beginning a word. */
 static void default_tokens(buffer *json, size_t tokens)
 {
@@ -336,6 +345,12 @@ static void metadata(writer *w)
         buffer_print(&w->header, ":");
         buffer_quote(&w->header, pair[1]);
     }
+    if (w->config->lm) {
+        char description[128];
+        tiny_ngram_describe(w->config->lm, description, sizeof description);
+        buffer_print(&w->header, ",\"lm\":");
+        buffer_quote(&w->header, description);
+    }
     buffer_print(&w->header, "}");
     free(config.bytes);
     free(tokens.bytes);
@@ -378,6 +393,8 @@ void *tiny_model_write(const tiny_model_config *config, size_t *out_size)
     for (size_t i = 0; i < config->blocks; i++)
         block(&w, i);
     decoder(&w);
+    if (config->lm)
+        language_model(&w);
     buffer_print(&w.header, "}");
     while (w.header.size % 8)
         buffer_append(&w.header, " ", 1);

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "nn/tensor.h"
+#include "support/tiny_ngram.h"
 
 typedef struct tiny_model_config {
     size_t mel_bins, subsampling, subsampling_channels;
@@ -34,6 +35,7 @@ typedef struct tiny_model_config {
     const char *token_list; /* JSON list of V strings; NULL: "\u2581b", "c", "\u2581d", ... */
     /* More metadata: key, value, key, value, ..., NULL.  NULL: none. */
     const char *const *metadata;
+    const tiny_ngram *lm; /* NULL: no language model */
 } tiny_model_config;
 
 /* Subsampling 8, two blocks of dimension 32, 12 tokens, all f32. */

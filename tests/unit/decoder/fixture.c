@@ -49,6 +49,20 @@ void fixture_identity_ctc(const nn_weights *weights, const decoder_config *confi
     memset((void *)(uintptr_t)bias->data, 0, n * sizeof(float));
 }
 
+static void open_lm(fixture *f)
+{
+    size_t size;
+    steno_error error = {0};
+    f->trie = tiny_ngram_random(FIXTURE_TOKENS, 4, 11);
+    f->lm_bytes = tiny_ngram_write(f->trie, &size);
+    ck_assert_msg(nn_weights_open(f->lm_bytes, size, &f->lm_weights, &error) == STENO_OK, "%s",
+        error.message);
+    const ngram_config config = {
+        f->trie->order, f->trie->probability_scale, f->trie->backoff_scale};
+    ck_assert_msg(ngram_create(&config, FIXTURE_TOKENS, f->lm_weights, &f->lm, &error) == STENO_OK,
+        "%s", error.message);
+}
+
 void fixture_open_with(fixture *f, const nn_ops *ops, nn_precision precision)
 {
     tiny_model_config model = fixture_model();
@@ -63,6 +77,7 @@ void fixture_open_with(fixture *f, const nn_ops *ops, nn_precision precision)
                       &f->decoder, &error) == STENO_OK,
         "%s", error.message);
     ck_assert_int_eq(nn_scratch_create(decoder_scratch(f->decoder), &f->scratch, &error), STENO_OK);
+    open_lm(f);
 }
 
 void fixture_open(fixture *f)
@@ -77,6 +92,10 @@ void fixture_close(fixture *f)
     decoder_destroy(f->decoder);
     nn_weights_close(f->weights);
     free(f->bytes);
+    ngram_destroy(f->lm);
+    nn_weights_close(f->lm_weights);
+    free(f->lm_bytes);
+    tiny_ngram_destroy(f->trie);
 }
 
 search_options fixture_options(void)
@@ -90,6 +109,16 @@ search_options fixture_options(void)
         .segment_blanks = 4,
         .segment_max = 60,
     };
+}
+
+search_options fixture_options_lm(const fixture *f, int use)
+{
+    search_options options = fixture_options();
+    if (use) {
+        options.lm = f->lm;
+        options.lm_weight = 0.5f;
+    }
+    return options;
 }
 
 float *fixture_encodings(const char *script, uint64_t seed)

@@ -3,7 +3,9 @@
 #define UNIT_DECODER_FIXTURE_H
 
 #include "decoder/decoder.h"
+#include "decoder/ngram.h"
 #include "support/tiny_model.h"
+#include "support/tiny_ngram.h"
 
 enum {
     FIXTURE_TOKENS = 12,
@@ -17,6 +19,11 @@ typedef struct fixture {
     decoder_config config;
     decoder *decoder;
     nn_scratch *scratch; /* exactly decoder_scratch bytes */
+
+    tiny_ngram *trie; /* a random language model of order 4, */
+    void *lm_bytes;
+    nn_weights *lm_weights;
+    ngram *lm; /* and the same as the search takes it */
 } fixture;
 
 /* The network of a tiny model with look_ahead 2 and window 7. */
@@ -35,6 +42,8 @@ void fixture_close(fixture *f);
 
 /* Options that segment at 4 blanks or after 60 encodings. */
 search_options fixture_options(void);
+/* The same, with the fixture's language model where `use` is not 0. */
+search_options fixture_options_lm(const fixture *f, int use);
 
 /* Encodings [length of script, dimension], free(): '.' is blank, ',' one so probable that nothing
  * else is considered, 'a'.. 'k' tokens 1..11, 'A'.. 'K' the same but less sure, each plus noise. */

@@ -175,9 +175,21 @@ static int compare_scores(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+/* log p of a token behind the history and the prefix. */
+static double lm_score(const plain_lm *lm, const plain_prefix *prefix, uint32_t token)
+{
+    uint32_t context[2 * PLAIN_MAX_ENCODINGS];
+    if (!lm->trie)
+        return 0;
+    memcpy(context, lm->history, lm->length * sizeof *context);
+    memcpy(context + lm->length, prefix->tokens, prefix->length * sizeof *context);
+    return tiny_ngram_score(lm->trie, context, lm->length + prefix->length, token);
+}
+
 /* All that the prefixes become at encoding t, in `next`; returns how many. */
-static size_t grow(const plain *p, const search_options *options, const float *encodings,
-    size_t count, size_t t, const plain_prefix *now, size_t prefixes, plain_prefix *next)
+static size_t grow(const plain *p, const search_options *options, const plain_lm *lm,
+    const float *encodings, size_t count, size_t t, const plain_prefix *now, size_t prefixes,
+    plain_prefix *next)
 {
     const decoder_config *c = &p->config;
     double ctc[PLAIN_MAX_SIZE], outputs[PLAIN_MAX_SIZE] = {0};
@@ -211,6 +223,7 @@ static size_t grow(const plain *p, const search_options *options, const float *e
                 new->blank = -INFINITY;
                 new->nonblank = gain;
                 new->attention += outputs[token];
+                new->lm += lm_score(lm, &now[i], token);
                 new->state = after;
             }
         }
@@ -218,17 +231,18 @@ static size_t grow(const plain *p, const search_options *options, const float *e
     return grown;
 }
 
-size_t plain_search(const plain *p, const search_options *options, const float *encodings,
-    size_t count, plain_prefix *prefixes)
+size_t plain_search(const plain *p, const search_options *options, const plain_lm *lm,
+    const float *encodings, size_t count, plain_prefix *prefixes)
 {
     plain_prefix *next = calloc(PLAIN_MAX_PREFIXES, sizeof *next);
     size_t kept = 1;
     prefixes[0] = (plain_prefix){.nonblank = -INFINITY};
     for (size_t t = 0; t < count; t++) {
-        size_t grown = grow(p, options, encodings, count, t, prefixes, kept, next);
+        size_t grown = grow(p, options, lm, encodings, count, t, prefixes, kept, next);
         for (size_t i = 0; i < grown; i++)
             next[i].score = (double)options->ctc_weight * ctc_score(&next[i]) +
                             (double)options->attention_weight * next[i].attention +
+                            (double)options->lm_weight * next[i].lm +
                             (double)options->token_bonus * (double)next[i].length;
         qsort(next, grown, sizeof *next, compare_scores);
         kept = grown < options->beam ? grown : options->beam;

@@ -4,6 +4,7 @@
 #define UNIT_DECODER_PLAIN_DECODER_H
 
 #include "decoder/decoder.h"
+#include "support/tiny_ngram.h"
 
 enum { PLAIN_MAX_SIZE = 64, PLAIN_MAX_ENCODINGS = 64, PLAIN_MAX_PREFIXES = 512 };
 
@@ -27,13 +28,20 @@ void plain_step(const plain *p, const float *encodings, size_t count, size_t low
 typedef struct plain_prefix {
     uint32_t tokens[PLAIN_MAX_ENCODINGS];
     size_t length;
-    double blank, nonblank, attention, score;
+    double blank, nonblank, attention, lm, score;
     plain_state state;
 } plain_prefix;
 
+/* What the language model knows of before: its trie (NULL: none) and the tokens, the first 0. */
+typedef struct plain_lm {
+    const tiny_ngram *trie;
+    uint32_t history[PLAIN_MAX_ENCODINGS];
+    size_t length;
+} plain_lm;
+
 /* Searches encodings as one segment; prefixes [PLAIN_MAX_PREFIXES] best first; returns how many. */
-size_t plain_search(const plain *p, const search_options *options, const float *encodings,
-    size_t count, plain_prefix *prefixes);
+size_t plain_search(const plain *p, const search_options *options, const plain_lm *lm,
+    const float *encodings, size_t count, plain_prefix *prefixes);
 
 /* log(exp(a) + exp(b)) */
 double plain_log_add(double a, double b);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "decoder/beam.h"
+#include "fixture.h"
 #include "plain_decoder.h"
 #include "support/tiny_model.h"
 
@@ -242,10 +243,102 @@ START_TEST(cutting)
 }
 END_TEST
 
+/* --- The language model --- */
+
+/* Whether what the language model says next is what it says after the tokens. */
+static void check_context(
+    const fixture *f, const ngram_state *context, const uint32_t *tokens, size_t count)
+{
+    for (uint32_t token = 0; token < FIXTURE_TOKENS; token++)
+        /* The same terms in another order. */
+        ck_assert_double_eq_tol(ngram_score(f->lm, context, token),
+            tiny_ngram_score(f->trie, tokens, count, token), 1e-12);
+}
+
+/* The tokens of a hypothesis behind `count` others; returns how many there are then. */
+static size_t write_tokens(const hypothesis *h, uint32_t *tokens, size_t count)
+{
+    for (size_t i = 0; i < h->length; i++)
+        tokens[count++] = h->tokens[i].token;
+    return count;
+}
+
+/* Every hypothesis has the score of its own text, and a cut takes nothing from what it has heard:
+ * scores keep their distances, contexts stay. */
+START_TEST(lm_through_a_cut)
+{
+    enum { ENCODINGS = 8, WIDTH = 24 };
+    fixture f;
+    fixture_open(&f);
+    beam *b = NULL;
+    ck_assert_int_eq(beam_create(&(beam_options){.width = WIDTH,
+                                     .tokens = FIXTURE_TOKENS,
+                                     .max_length = 40,
+                                     .ctc_weight = 1,
+                                     .margin = 1e9,
+                                     .lm = f.lm,
+                                     .lm_weight = 0.5},
+                         &b, NULL),
+        STENO_OK);
+    float ctc[ENCODINGS][FIXTURE_TOKENS];
+    for (uint64_t t = 0; t < ENCODINGS; t++) {
+        double sum = 0;
+        tiny_model_noise((uint64_t)_i * ENCODINGS + t + 1, 3.0f, FIXTURE_TOKENS, ctc[t]);
+        for (size_t i = 0; i < FIXTURE_TOKENS; i++)
+            sum += exp((double)ctc[t][i]);
+        for (size_t i = 0; i < FIXTURE_TOKENS; i++)
+            ctc[t][i] -= (float)log(sum);
+        feed(b, ctc[t], t);
+    }
+
+    double scores[WIDTH];
+    uint32_t texts[WIDTH][ENCODINGS + 1] = {{0}};
+    size_t lengths[WIDTH], before = beam_count(b);
+    ck_assert_uint_eq(before, WIDTH);
+    for (size_t i = 0; i < before; i++) {
+        const hypothesis *h = beam_get(b, i);
+        double lm = 0;
+        lengths[i] = write_tokens(h, texts[i], 1);
+        for (size_t k = 1; k < lengths[i]; k++)
+            lm += tiny_ngram_score(f.trie, texts[i], k, texts[i][k]);
+        ck_assert_double_eq_tol(h->score, hypothesis_ctc(h) + 0.5 * lm, 1e-9);
+        check_context(&f, &h->context, texts[i], lengths[i]);
+        scores[i] = h->score;
+    }
+
+    const hypothesis *best = beam_get(b, 0);
+    ck_assert_uint_ge(best->length, 2);
+    size_t count = best->length - 1;
+    uint32_t text[ENCODINGS + 1];
+    memcpy(text, texts[0], (1 + count) * sizeof *text);
+    beam_cut(b, count, best->tokens[count].encoding);
+    ck_assert_uint_ge(beam_count(b), 2);
+    for (size_t i = 0; i < beam_count(b); i++) {
+        const hypothesis *h = beam_get(b, i);
+        size_t length = write_tokens(h, text, 1 + count), k = 0;
+        while (lengths[k] != length || memcmp(texts[k], text, length * sizeof *text) != 0)
+            ck_assert_uint_lt(++k, before);
+        ck_assert_double_eq_tol(h->score - beam_get(b, 0)->score, scores[k] - scores[0], 1e-9);
+        check_context(&f, &h->context, text, length);
+    }
+
+    beam_continue(b);
+    ck_assert_uint_eq(beam_count(b), 1);
+    ck_assert_uint_eq(beam_get(b, 0)->length, 0);
+    ck_assert_double_eq(beam_get(b, 0)->lm, 0);
+    check_context(&f, &beam_get(b, 0)->context, texts[0], lengths[0]);
+    beam_restart(b);
+    check_context(&f, &beam_get(b, 0)->context, (const uint32_t[]){0}, 1);
+    beam_destroy(b);
+    fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("beam");
     tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, lm_through_a_cut, 0, 5);
     tcase_add_loop_test(tcase, all_alignments, 0, 10);
     tcase_add_loop_test(tcase, narrow_beam, 0, 5);
     tcase_add_test(tcase, token_times);

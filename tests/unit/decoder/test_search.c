@@ -120,7 +120,8 @@ static void compare_with_plain(
 {
     plain *p = plain_create(&f->config, f->weights);
     plain_prefix *expected = calloc(PLAIN_MAX_PREFIXES, sizeof *expected);
-    size_t prefixes = plain_search(p, options, encodings, count, expected);
+    const plain_lm lm = {.trie = options->lm ? f->trie : NULL, .length = 1};
+    size_t prefixes = plain_search(p, options, &lm, encodings, count, expected);
     listener l = {.length = 0};
     search *s = new_search(f, options, &l);
     /* All decoded, nothing reported: as finish does it, but for the report. */
@@ -172,10 +173,10 @@ START_TEST(scores_equal_plain)
     static const float attention_weights[] = {0, 0.3f, 1};
     fixture f;
     fixture_open(&f);
-    search_options options = fixture_options();
+    search_options options = fixture_options_lm(&f, _i / 3);
     options.token_threshold = 0.02f;
     options.segment_blanks = options.segment_max = 60;
-    options.attention_weight = attention_weights[_i];
+    options.attention_weight = attention_weights[_i % 3];
     for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++)
         for (uint64_t seed = 0; seed < 4; seed++) {
             float *encodings = fixture_encodings(scripts[i], 10 * i + seed + 1);
@@ -281,7 +282,7 @@ START_TEST(any_cutting_equals_one_call)
 {
     fixture f;
     fixture_open(&f);
-    search_options options = fixture_options();
+    search_options options = fixture_options_lm(&f, _i);
     options.segment_max = 30;
     listener *one = calloc(1, sizeof *one), *parts = calloc(1, sizeof *parts);
     search *s = new_search(&f, &options, one);
@@ -310,7 +311,7 @@ START_TEST(reset_equals_new)
 {
     fixture f;
     fixture_open(&f);
-    search_options options = fixture_options();
+    search_options options = fixture_options_lm(&f, _i);
     listener *first = calloc(1, sizeof *first), *second = calloc(1, sizeof *second);
     search *s = new_search(&f, &options, first);
     decode_in_parts(&f, s, first, 4);
@@ -410,7 +411,7 @@ START_TEST(advance_allocates_nothing)
 {
     fixture f;
     fixture_open(&f);
-    search_options options = fixture_options();
+    search_options options = fixture_options_lm(&f, _i);
     listener l = {.length = 0};
     search *s = new_search(&f, &options, &l);
     uint64_t attempts = memory_attempts();
@@ -646,6 +647,70 @@ START_TEST(cut_takes_the_best_pause)
 }
 END_TEST
 
+/* --- The language model over segments --- */
+
+/* The language model goes on from what was reported: the second segment scores as the plain search
+ * does with that history, and otherwise than it would at a stream's start. */
+START_TEST(lm_knows_the_segment_before)
+{
+    static const char script[] = "aB....cD.AeF";
+    fixture f;
+    fixture_open(&f);
+    search_options options = fixture_options_lm(&f, 1);
+    options.token_threshold = 0.02f;
+    plain *p = plain_create(&f.config, f.weights);
+    plain_prefix *expected = calloc(PLAIN_MAX_PREFIXES, sizeof *expected);
+    float *encodings = fixture_encodings(script, 21);
+    listener l = {.length = 0};
+    search *s = new_search(&f, &options, &l);
+    advance(&f, s, encodings, sizeof script - 1, true);
+    plain_lm lm = {.trie = f.trie, .length = 1};
+    for (const char *letter = l.text; *letter != '|'; letter++)
+        lm.history[lm.length++] = (uint32_t)(*letter - 'a' + 1);
+    ck_assert_uint_ge(lm.length, 2);
+    size_t end = (size_t)strtoul(strstr(l.log, "segment to ") + strlen("segment to "), NULL, 10);
+    double scores[SEARCH_MAX_BEAM];
+    size_t count = scores_of_segment(&l, 2, scores);
+    ck_assert_uint_ge(count, 2);
+    ck_assert_uint_eq(plain_search(p, &options, &lm, encodings + end * FIXTURE_DIMENSION,
+                          sizeof script - 1 - end, expected),
+        count);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_double_eq_tol(scores[i], expected[i].score, SCORE_TOLERANCE);
+    lm.length = 1;
+    plain_search(
+        p, &options, &lm, encodings + end * FIXTURE_DIMENSION, sizeof script - 1 - end, expected);
+    ck_assert_double_gt(fabs(scores[0] - expected[0].score), 100 * SCORE_TOLERANCE);
+    free(encodings);
+    free(expected);
+    search_destroy(s);
+    plain_destroy(p);
+    fixture_close(&f);
+}
+END_TEST
+
+/* A language model of weight 0, and a weight without one, change nothing. */
+START_TEST(no_lm_is_none)
+{
+    fixture f;
+    fixture_open(&f);
+    listener *logs = calloc(4, sizeof *logs);
+    for (int i = 0; i < 4; i++) {
+        search_options options = fixture_options();
+        options.lm = i == 1 || i == 3 ? f.lm : NULL;
+        options.lm_weight = i >= 2 ? 0.5f : 0;
+        search *s = new_search(&f, &options, &logs[i]);
+        decode_in_parts(&f, s, &logs[i], 5);
+        search_destroy(s);
+    }
+    ck_assert_str_eq(logs[1].log, logs[0].log);
+    ck_assert_str_eq(logs[2].log, logs[0].log);
+    ck_assert_str_ne(logs[3].log, logs[0].log);
+    free(logs);
+    fixture_close(&f);
+}
+END_TEST
+
 /* --- The running segment --- */
 
 START_TEST(running_segment)
@@ -714,14 +779,16 @@ int main(void)
 {
     TCase *tcase = tcase_create("search");
     tcase_set_timeout(tcase, 240);
-    tcase_add_loop_test(tcase, scores_equal_plain, 0, 3);
+    tcase_add_loop_test(tcase, scores_equal_plain, 0, 6);
+    tcase_add_test(tcase, lm_knows_the_segment_before);
+    tcase_add_test(tcase, no_lm_is_none);
     tcase_add_test(tcase, score_of_end);
     tcase_add_test(tcase, end_keeps_order);
-    tcase_add_test(tcase, any_cutting_equals_one_call);
-    tcase_add_test(tcase, reset_equals_new);
+    tcase_add_loop_test(tcase, any_cutting_equals_one_call, 0, 2);
+    tcase_add_loop_test(tcase, reset_equals_new, 0, 2);
     tcase_add_test(tcase, batch_equals_alone);
     tcase_add_loop_test(tcase, all_precisions, 0, 6);
-    tcase_add_test(tcase, advance_allocates_nothing);
+    tcase_add_loop_test(tcase, advance_allocates_nothing, 0, 2);
     tcase_add_test(tcase, segments_at_pauses);
     tcase_add_test(tcase, segments_start_afresh);
     tcase_add_test(tcase, nothing_said);
