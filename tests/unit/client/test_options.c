@@ -1,5 +1,6 @@
 /* The command line's table and parser. */
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,8 @@ START_TEST(nothing_given)
     ck_assert_uint_eq(values.jobs, 0);
     ck_assert(!values.raw && !values.interim && !values.quiet);
     ck_assert_ptr_null(values.model);
+    ck_assert(isnan(values.lm_weight) && isnan(values.attention_weight));
+    ck_assert(isnan(values.token_bonus));
 }
 END_TEST
 
@@ -112,6 +115,8 @@ static const refusal refusals[] = {
     {{"-o"}, "--output needs a value"},
     {{"--output="}, "--output: an empty name"},
     {{"--raw=yes"}, "--raw takes no value"},
+    {{"--lm-weight", "-1"}, "--lm-weight: '-1' is not a number from 0 to 100"},
+    {{"--token-bonus", "1e2"}, "--token-bonus: '1e2' is not a number from -100 to 100"},
     {{"--format", "xml"}, "--format: 'xml' is not one of text, json, srt, vtt, ctm, tsv"},
     {{"--format", "tex"}, "--format: 'tex' is not one of text, json, srt, vtt, ctm, tsv"},
     {{"--formats", "text"}, "unknown option '--formats'"},
@@ -141,6 +146,25 @@ START_TEST(numbers)
     ck_assert(!options_parse_number("", 0, 9, &number));
     ck_assert(!options_parse_number("1 ", 0, 9, &number));
     ck_assert_uint_eq(number, UINT32_MAX);
+}
+END_TEST
+
+START_TEST(reals)
+{
+    ck_assert_int_eq(PARSE("wer", "--lm-weight", "0.25", "--token-bonus=-1.5"), STENO_OK);
+    ck_assert_float_eq(values.lm_weight, 0.25f);
+    ck_assert_float_eq(values.token_bonus, -1.5f);
+    float real = 7;
+    static const char *const good[] = {"-2", "3", "-.5", "0.", "2.9999"};
+    static const char *const bad[] = {"", "-", ".", "-2.1", "3.01", "1e0", " 1", "1 ", "+1", "0x1",
+        "nan", "inf", "1,5", "1.2.3", "1-1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!options_parse_real(bad[i], -2, 3, &real), "'%s'", bad[i]);
+    ck_assert_float_eq(real, 7);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(options_parse_real(good[i], -2, 3, &real), "'%s'", good[i]);
+        ck_assert_float_eq(real, strtof(good[i], NULL));
+    }
 }
 END_TEST
 
@@ -192,6 +216,7 @@ int main(void)
     tcase_add_test(cases, choice_of_numbers);
     tcase_add_loop_test(cases, refused, 0, sizeof refusals / sizeof refusals[0]);
     tcase_add_test(cases, numbers);
+    tcase_add_test(cases, reals);
     tcase_add_test(cases, commands);
     tcase_add_test(cases, table_is_unambiguous);
     tcase_add_test(cases, exit_statuses);

@@ -96,8 +96,8 @@ START_TEST(bad_options)
 {
     fixture f;
     fixture_open(&f);
-    search_options cases[18];
-    for (size_t i = 0; i < 18; i++)
+    search_options cases[20];
+    for (size_t i = 0; i < 20; i++)
         cases[i] = fixture_options();
     cases[0].beam = 0;
     cases[1].beam = SEARCH_MAX_BEAM + 1;
@@ -117,6 +117,8 @@ START_TEST(bad_options)
     cases[15].segment_blanks = 0;
     cases[16].segment_blanks = cases[16].segment_max + 1;
     cases[17].segment_blanks = SIZE_MAX;
+    cases[18].lm_weight = -1;
+    cases[19].lm_weight = NAN;
     size_t alive = memory_alive();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         search *s = NULL;

@@ -39,19 +39,31 @@ const char *fixture_file(const char *name, const void *bytes, size_t size)
     return path;
 }
 
-void *fixture_bytes(const char *search, size_t *out_size)
+static void *make_bytes(const char *search, const tiny_ngram *lm, size_t *out_size)
 {
-    const char *metadata[] = {"search", search ? search : FIXTURE_SEARCH, "name", "Tiny",
-        "language", "en", "licence", "CC0-1.0", NULL};
+    const char *metadata[] = {
+        "search", search, "name", "Tiny", "language", "en", "licence", "CC0-1.0", NULL};
     tiny_model_config config = tiny_model_default();
     config.metadata = metadata;
+    config.lm = lm;
     return tiny_model_write(&config, out_size);
 }
 
-steno_model *fixture_model(void)
+void *fixture_bytes(const char *search, size_t *out_size)
 {
-    size_t size;
-    void *bytes = fixture_bytes(NULL, &size);
+    return make_bytes(search ? search : FIXTURE_SEARCH, NULL, out_size);
+}
+
+void *fixture_bytes_lm(const char *search, size_t *out_size)
+{
+    tiny_ngram *lm = tiny_ngram_random(tiny_model_default().tokens, 3, 7);
+    void *bytes = make_bytes(search ? search : FIXTURE_SEARCH_LM, lm, out_size);
+    tiny_ngram_destroy(lm);
+    return bytes;
+}
+
+static steno_model *open_bytes(void *bytes, size_t size)
+{
     const char *path = fixture_file("tiny.safetensors", bytes, size);
     free(bytes);
     steno_model *model;
@@ -60,6 +72,20 @@ steno_model *fixture_model(void)
     ck_assert_msg(
         steno_model_open(path, &options, &model, &error) == STENO_OK, "%s", error.message);
     return model;
+}
+
+steno_model *fixture_model(void)
+{
+    size_t size;
+    void *bytes = fixture_bytes(NULL, &size);
+    return open_bytes(bytes, size);
+}
+
+steno_model *fixture_model_lm(void)
+{
+    size_t size;
+    void *bytes = fixture_bytes_lm(NULL, &size);
+    return open_bytes(bytes, size);
 }
 
 steno_engine *fixture_engine(unsigned threads)

@@ -77,6 +77,22 @@ START_TEST(test_info)
 }
 END_TEST
 
+START_TEST(test_language_model)
+{
+    steno_model *without = fixture_model(), *with = fixture_model_lm();
+    steno_model_info info, info_with;
+    steno_model_get_info(without, &info);
+    steno_model_get_info(with, &info_with);
+    ck_assert_uint_eq(info.lm_ngrams, 0);
+    tiny_ngram *lm = tiny_ngram_random(12, 3, 7);
+    ck_assert_uint_eq(info_with.lm_ngrams, lm->count[0] + lm->count[1] + lm->count[2]);
+    tiny_ngram_destroy(lm);
+    ck_assert_uint_eq(info_with.parameters, info.parameters);
+    steno_model_unref(without);
+    steno_model_unref(with);
+}
+END_TEST
+
 START_TEST(test_references)
 {
     size_t alive = memory_alive();
@@ -214,6 +230,39 @@ START_TEST(test_wrong_contents)
 }
 END_TEST
 
+static const struct {
+    const char *from, *to, *reason;
+} lm_edits[] = {
+    {"\"lm\":\"{", "\"lm\":\"", "\"lm\" is not JSON"},
+    {"\"lm\":\"{", "\"lm\":\"[1] {", "\"lm\" is not JSON"},
+    {"\\\"order\\\":3", "\\\"order\\\":0", "lm: \"order\" is 0, should be"},
+    {"\\\"order\\\":3", "\\\"order\\\":7", "lm: \"order\" is 7, should be"},
+    {"\\\"order\\\":3", "\\\"order\\\":2.5", "whole number"},
+    {"\\\"order\\\":3", "\\\"ordre\\\":3", "\"order\" is missing"},
+    {"\\\"order\\\":3", "\\\"order\\\":4", "tensor lm.3.backoff is not in the file"},
+    {"\\\"probability_scale\\\":", "\\\"probability_scale\\\":-", "\"probability_scale\" is -"},
+    {"\\\"probability_scale\\\":", "\\\"probability_scale\\\":1e99,\\\"x\\\":",
+        "\"probability_scale\" is 1e+99"},
+    {"\\\"backoff_scale\\\":", "\\\"backoff_scale\\\":1e999,\\\"x\\\":", "\"lm\" is not JSON"},
+    {"\\\"backoff_scale\\\":", "\\\"backoff_scale\\\":0,\\\"x\\\":", "\"backoff_scale\" is 0"},
+    {"\\\"backoff_scale\\\":", "\\\"backoff_scale\\\":null,\\\"x\\\":", "not a number"},
+    {"\\\"lm_weight\\\":0.5", "\\\"lm_weight\\\":-0.5", "\"lm_weight\" is -0.5"},
+    {"\\\"lm_weight\\\":0.5", "\\\"lm_weight\\\":true", "\"lm_weight\" is not a number"},
+    {"\"lm.2.child\"", "\"lm.2.chill\"", "tensor lm.2.child is not in the file"},
+    {"\"lm.1.token\":{\"dtype\":\"U16\"", "\"lm.1.token\":{\"dtype\":\"F16\"", "should be U16"},
+};
+
+START_TEST(test_wrong_language_model)
+{
+    size_t size, edited_size;
+    void *bytes = fixture_bytes_lm(NULL, &size);
+    void *edited = edit(bytes, size, lm_edits[_i].from, lm_edits[_i].to, &edited_size);
+    expect_refused(edited, edited_size, STENO_ERROR_FORMAT, lm_edits[_i].reason);
+    free(edited);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(test_a_token_too_long)
 {
     tiny_model_config config = tiny_model_default();
@@ -289,7 +338,7 @@ END_TEST
 START_TEST(test_each_allocation_failing)
 {
     size_t size, alive = memory_alive();
-    void *bytes = fixture_bytes(NULL, &size);
+    void *bytes = fixture_bytes_lm(NULL, &size);
     char path[256];
     snprintf(path, sizeof path, "%s", fixture_file("tiny.safetensors", bytes, size));
     free(bytes);
@@ -332,6 +381,8 @@ int main(void)
     tcase_add_test(tests, test_damaged_files);
     tcase_add_test(tests, test_bytes_of_the_header_changed_one_by_one);
     tcase_add_loop_test(tests, test_wrong_contents, 0, sizeof edits / sizeof *edits);
+    tcase_add_test(tests, test_language_model);
+    tcase_add_loop_test(tests, test_wrong_language_model, 0, sizeof lm_edits / sizeof *lm_edits);
     tcase_add_test(tests, test_a_token_too_long);
     tcase_add_test(tests, test_operators_and_precision);
     tcase_add_test(tests, test_precision_names);

@@ -108,6 +108,12 @@ START_TEST(test_options_out_of_range)
     REFUSE(max_alternatives, 11);
     REFUSE(search, (steno_search)2);
     REFUSE(beam, 33);
+    REFUSE(lm_weight, -0.1f);
+    REFUSE(lm_weight, INFINITY);
+    REFUSE(attention_weight, -0.1f);
+    REFUSE(attention_weight, 100.5f);
+    REFUSE(token_bonus, -100.5f);
+    REFUSE(token_bonus, INFINITY);
     REFUSE(backlog_ms, 1279);
     REFUSE(backlog_ms, 60001);
     ck_assert_int_eq(steno_stream_create(NULL, model, NULL, &(steno_stream *){NULL}, NULL),
@@ -132,6 +138,11 @@ START_TEST(test_options_at_their_bounds)
     ACCEPT(max_utterance_ms, 5000);
     ACCEPT(max_utterance_ms, 60000);
     ACCEPT(max_alternatives, 10);
+    ACCEPT(lm_weight, 0);
+    ACCEPT(attention_weight, 0);
+    ACCEPT(attention_weight, 100);
+    ACCEPT(token_bonus, -100);
+    ACCEPT(token_bonus, 100);
     ACCEPT(beam, 1);
     ACCEPT(beam, 32);
     ACCEPT(backlog_ms, 1280);
@@ -560,6 +571,65 @@ START_TEST(test_the_search_options_count)
 }
 END_TEST
 
+/* What is said with a language model (or the fixture's model without one) and these options. */
+static recognition say(steno_model *with, steno_search search, float lm_weight)
+{
+    steno_stream_options options = defaults();
+    options.search = search;
+    options.lm_weight = lm_weight;
+    return recognise(engine, with, &options, audio, frames, NULL);
+}
+
+/* Both kinds of search use the language model, by its weight in the file or in the options, and
+ * with weight 0 it is as if there were none. */
+START_TEST(test_the_language_model_counts)
+{
+    steno_model *with = fixture_model_lm();
+    steno_search search = (steno_search)_i;
+    recognition none = say(model, search, NAN), off = say(with, search, 0);
+    recognition own = say(with, search, NAN), same = say(with, search, FIXTURE_LM_WEIGHT);
+    recognition more = say(with, search, 4);
+    ck_assert_str_eq(off.report, none.report);
+    ck_assert_str_ne(own.report, none.report);
+    ck_assert_str_eq(same.report, own.report);
+    ck_assert_str_ne(more.report, own.report);
+    recognition_free(&none);
+    recognition_free(&off);
+    recognition_free(&own);
+    recognition_free(&same);
+    recognition_free(&more);
+    steno_model_unref(with);
+}
+END_TEST
+
+START_TEST(test_weights_of_a_stream)
+{
+    steno_stream_options options = defaults();
+    options.lm_weight = 0.5f;
+    refuse(options, STENO_ERROR_UNSUPPORTED, "lm_weight");
+
+    options = defaults();
+    recognition joint = recognise(engine, model, &options, audio, frames, NULL);
+    options.attention_weight = 0.2f;
+    recognition weighed = recognise(engine, model, &options, audio, frames, NULL);
+    options.attention_weight = NAN;
+    options.token_bonus = 2;
+    recognition longer = recognise(engine, model, &options, audio, frames, NULL);
+    ck_assert_str_ne(weighed.report, joint.report);
+    ck_assert_str_ne(longer.report, joint.report);
+    recognition_free(&joint);
+    recognition_free(&weighed);
+    recognition_free(&longer);
+
+    options = defaults();
+    options.search = STENO_SEARCH_CTC;
+    options.attention_weight = 0;
+    steno_stream_destroy(create(&options));
+    options.attention_weight = 0.1f;
+    refuse(options, STENO_ERROR_ARGUMENT, "attention_weight");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream");
@@ -585,6 +655,8 @@ int main(void)
     tcase_add_test(tests, test_nothing_is_allocated_after_creation);
     tcase_add_test(tests, test_each_allocation_failing);
     tcase_add_test(tests, test_the_search_options_count);
+    tcase_add_loop_test(tests, test_the_language_model_counts, 0, 2);
+    tcase_add_test(tests, test_weights_of_a_stream);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
