@@ -73,6 +73,15 @@ class Usage(client.ClientTest):
                 self.assertRegex(result.stderr, r'\nTry "steno (\w+ )*--help"\.\n$')
                 self.assertEqual(result.stdout, "")
 
+    def test_weights_are_checked_first(self):
+        for reason, arguments in (
+            ("this model has no language model", ["--lm-weight", "0.5"]),
+            ("attention_weight: 1, should be 0", ["--search", "ctc", "--attention-weight", "1"]),
+        ):
+            result = self.fail_with(USAGE, reason, "transcribe", WAV, *arguments)
+            self.assertEqual(result.stdout, "")
+        self.succeed("transcribe", WAV, "--lm-weight", "0", "--token-bonus", "-1")
+
     def test_full_and_closed_output(self):
         for arguments in (["--version"], ["help", "wer"], ["transcribe", WAV], ["model", "info"]):
             with open("/dev/full", "wb") as full:
@@ -121,6 +130,8 @@ class Models(client.ClientTest):
         self.assertEqual(info["file_bytes"], len(client.TINY_MODEL.read_bytes()))
         self.assertEqual((info["tokens"], info["encoding_ms"]), (11, 80))
         self.assertEqual(info["training_data"], "none: random numbers")
+        self.assertIn("language model  none\n", text)
+        self.assertEqual(info["lm_ngrams"], 0)
         arguments = ["model", "info", "--json", "--precision", "f32", "--operators", "reference"]
         info = json.loads(self.succeed(*arguments))
         self.assertEqual((info["precision"], info["operators"]), ("f32", "reference"))
