@@ -1,6 +1,6 @@
 """The language model: a pruned Kneser-Ney n-gram over the units, as a trie of small arrays.
 
-    python3 ngram.py --data DIR --text mix.txt.xz --order 5 --size 700000
+    python3 ngram.py --data DIR --text mix.txt.xz --order 6 --size 450000
 
 Interpolated Kneser-Ney smoothing with one discount per order (Ney, Essen, Kneser 1994; Chen and
 Goodman 1998), pruned by counts to about --size n-grams, in back-off form.  Writes DIR/lm.npz (what
@@ -236,8 +236,8 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--text", required=True)
     parser.add_argument("--heldout", nargs="*", default=[])
-    parser.add_argument("--order", type=int, default=5)
-    parser.add_argument("--size", type=int, default=700000, help="n-grams kept, about")
+    parser.add_argument("--order", type=int, default=6)
+    parser.add_argument("--size", type=int, default=450000, help="n-grams kept, about")
     parser.add_argument("--lines", type=int, default=0, help="of the text; 0: all")
     arguments = parser.parse_args()
     units = Units(os.path.join(arguments.data, "units.model"))

@@ -12,8 +12,8 @@
 /* Both sides compute in f32 and differ in the order of their sums.  With the tiny model 1e-6 was
  * the most, and a wrong detail (a bias one distance off, another order of gates, a window one
  * encoding wide) changes some values by 0.01.  A shipped model is deeper and wider, and its
- * log-probabilities are larger. */
-static const float tolerance_tiny = 1e-5f, tolerance_shipped = 2e-3f;
+ * log-probabilities are larger: less than 5e-5 was measured. */
+static const float tolerance_tiny = 1e-5f, tolerance_shipped = 1e-4f;
 
 static const char *paths[2];
 
