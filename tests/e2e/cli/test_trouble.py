@@ -137,6 +137,17 @@ class BadOutput(client.ClientTest):
 
 
 class Signals(client.ClientTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Under nohup SIGHUP is ignored, and programs started from here would ignore it too.
+        cls.before = signal.signal(signal.SIGHUP, lambda number, frame: None)
+
+    @classmethod
+    def tearDownClass(cls):
+        signal.signal(signal.SIGHUP, cls.before)
+        super().tearDownClass()
+
     def start(self, *arguments, **more):
         return subprocess.Popen(
             [client.STENO, *map(str, arguments)],
