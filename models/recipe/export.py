@@ -20,12 +20,12 @@ from network import Config, Network
 
 FORMAT = "steno-1"
 SEARCH = {
-    "beam": 8,
+    "beam": 16,
     "token_threshold": 0.001,
     "ctc_weight": 1.0,
-    "attention_weight": 0.5,
-    "lm_weight": 0.3,
-    "token_bonus": 0.5,
+    "attention_weight": 0.4,
+    "lm_weight": 0.7,
+    "token_bonus": 3.0,
     "segment_blanks": 5,
     "segment_max": 200,
 }
