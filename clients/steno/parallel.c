@@ -80,8 +80,10 @@ steno_status parallel_run(const parallel *self, steno_error *error)
     free(threads);
     if (team.ended_fd >= 0)
         close(team.ended_fd);
-    if (started > 0)
+    if (started > 0) {
+        self->tick(self->context); /* all is done: also short work is seen to its end */
         return STENO_OK;
+    }
     error->status = STENO_ERROR_MEMORY;
     snprintf(error->message, sizeof error->message, "can't start a thread");
     return error->status;

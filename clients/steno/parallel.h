@@ -16,7 +16,7 @@ typedef struct parallel {
     size_t count;
     uint32_t threads;                         /* at most; 1 or more */
     void (*work)(void *context, size_t item); /* on a thread of its own */
-    void (*tick)(void *context);              /* on the calling thread, ten times a second */
+    void (*tick)(void *context); /* on the calling thread, again and again and at the end */
     void *context;
     interrupt *interrupt; /* once stopped, no further item is begun */
 } parallel;
