@@ -4,7 +4,10 @@
 
 Reads DIR/train.{pcm,tsv}; appends to DIR/align.tsv a line per recording as it
 is done: id, then for each word WORD:FIRST_FRAME:LAST_FRAME, a frame being
-10 ms and a word carrying the number of the pronunciation heard ("read(2)").
+10 ms and a word carrying the number of the pronunciation heard ("read(2)");
+and to DIR/align.scores id and score: how much less likely the words are than
+the likeliest sounds, as a mean over their frames in tenths of a nat.  Words
+that were said get -10 to -25, others -35 and less.  sift.py goes by it.
 Recordings with words outside the dictionary, and those whose transcript does
 not fit, are skipped.  Started again, it goes on where it stopped.
 
@@ -70,11 +73,12 @@ def _align(row):
     decoder.end_utt()
     if decoder.hyp() is None:
         return None
-    found = [(s.word, s.start_frame, s.end_frame) for s in decoder.seg()]
+    found = [(s.word, s.start_frame, s.end_frame, s.ascore) for s in decoder.seg()]
     found = [s for s in found if not s[0].startswith("<") and not s[0].startswith("[") and s[0] != "(NULL)"]
     if [re.sub(r"\(\d+\)$", "", s[0]) for s in found] != words:
         return None
-    return name + "\t" + " ".join(f"{w}:{a}:{b}" for w, a, b in found)
+    score = sum(s[3] for s in found) / sum(s[2] - s[1] + 1 for s in found)
+    return name, " ".join(f"{w}:{a}:{b}" for w, a, b, _ in found), score
 
 
 def main():
@@ -115,12 +119,17 @@ def main():
     failed = 0
     context = multiprocessing.get_context("fork")
     with context.Pool(arguments.jobs, _start, (arguments.data, arguments.dictionary, vocabulary_path)) as pool:
-        with open(out_path, "a", encoding="utf-8") as out:
-            for n, line in enumerate(pool.imap(_align, rows, chunksize=4)):
-                if line is None:
+        with open(out_path, "a", encoding="utf-8") as out, open(
+            os.path.join(arguments.data, "align.scores"), "a", encoding="utf-8"
+        ) as scores:
+            for n, found in enumerate(pool.imap(_align, rows, chunksize=4)):
+                if found is None:
                     failed += 1
                 else:
-                    out.write(line + "\n")
+                    name, words, score = found
+                    scores.write(f"{name}\t{score:.1f}\n")
+                    scores.flush()
+                    out.write(f"{name}\t{words}\n")
                     out.flush()
                 if n % 500 == 499:
                     print(f"{n + 1} of {len(rows)}, {failed} failed", flush=True)

@@ -10,18 +10,14 @@ OUT/noise.pcm, OUT/noise.tsv.  With --only NAME just that one is packed.
 
 import argparse
 import csv
-import io
 import multiprocessing
 import os
 import sys
 import zipfile
 
-import numpy as np
-import soundfile
-
+from sound import RATE_HZ, decode, pcm16
 from text import normalise
 
-RATE_HZ = 16000
 _zips = {}
 
 
@@ -31,15 +27,10 @@ def _decode(job):
     if key not in _zips:
         _zips[key] = zipfile.ZipFile(key)
     try:
-        samples, rate_hz = soundfile.read(io.BytesIO(_zips[key].read(member)), dtype="int16")
-    except soundfile.LibsndfileError as error:
-        print(f"{member}: left out: {error}", file=sys.stderr)
+        return pcm16(decode(_zips[key].read(member), member))
+    except ValueError as error:
+        print(f"left out: {error}", file=sys.stderr)
         return None
-    if samples.ndim == 2:
-        samples = samples[:, 0]
-    if rate_hz != RATE_HZ:
-        raise ValueError(f"{member}: {rate_hz} Hz, {RATE_HZ} Hz expected")
-    return samples
 
 
 def _pack(pool, out, name, jobs, rows):
@@ -50,7 +41,7 @@ def _pack(pool, out, name, jobs, rows):
         for samples, row in zip(pool.imap(_decode, jobs, chunksize=16), rows):
             if samples is None:
                 continue
-            pcm.write(samples.astype("<i2").tobytes())
+            pcm.write(samples.tobytes())
             fields = [row[0], position, len(samples)] + list(row[1:])
             index.write("\t".join(map(str, fields)) + "\n")
             position += len(samples)
