@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/connections.h"
 #include "daemon/listen.h"
 #include "steno/engine.h"
 
@@ -47,6 +48,14 @@ static const option_entry entries[] = {
         "audio that a stream may have waiting before it is not read on"},
     {"max-message-mb", "limits", "N", OPTION_NUMBER, AT(max_message_mb), 1, 1024, NULL, "32",
         "largest message taken, in MiB"},
+    {"max-connections", "limits", "N", OPTION_NUMBER, AT(max_connections), 0, 1000000, NULL, "0",
+        "connections at once, others are closed; 0: 1000, or as many as open files allow"},
+    {"max-calls-per-connection", "limits", "N", OPTION_NUMBER, AT(max_calls_per_connection), 0,
+        1000000, NULL, "0",
+        "calls at once on one connection; further ones wait in their client; 0: no limit of its "
+        "own"},
+    {"idle-seconds", "limits", "N", OPTION_NUMBER, AT(idle_seconds), 0, 86400, NULL, "300",
+        "until a connection without a call is closed; 0: never"},
     {"config", NULL, "FILE", OPTION_TEXT, AT(config), 0, 0, NULL, NULL,
         "settings: lines of \"option = value\" under [server], [recognition] and [limits]"},
     {"check-config", NULL, NULL, OPTION_SWITCH, AT(check_config), 0, 0, NULL, NULL,
@@ -376,6 +385,8 @@ steno_status options_complete(daemon_options *self, steno_error *error)
         uint32_t threads = self->threads > 0 ? self->threads : steno_engine_cores();
         self->max_streams = STREAMS_PER_THREAD * threads;
     }
+    if (self->max_connections == 0)
+        self->max_connections = connections_preset();
     return check_addresses(self, error);
 }
 

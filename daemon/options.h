@@ -57,6 +57,9 @@ typedef struct daemon_options {
     uint32_t max_streams_per_client;
     uint32_t backlog_seconds;
     uint32_t max_message_mb;
+    uint32_t max_connections;          /* likewise */
+    uint32_t max_calls_per_connection; /* 0: no limit of its own */
+    uint32_t idle_seconds;             /* 0: for ever */
 
     /* what to do */
     char *config;

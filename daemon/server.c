@@ -32,6 +32,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/call_private.h"
+#include "daemon/connections.h"
 #include "daemon/listen.h"
 
 /* Dead connections: asked after half a minute of silence, given up 20 s later. */
@@ -439,6 +440,20 @@ static grpc_arg number_arg(const char *key, size_t value)
         .value.integer = value < INT32_MAX ? (int)value : INT32_MAX};
 }
 
+/* Without a limit of its own: more than are taken, so that one too many is told so instead of
+ * waiting. */
+static size_t calls_per_connection(const server_options *options)
+{
+    return options->max_calls_per_connection > 0 ? options->max_calls_per_connection
+                                                 : 2 * (size_t)options->max_calls;
+}
+
+/* For gRPC INT_MAX is never. */
+static size_t idle_ms(const server_options *options)
+{
+    return options->idle_ms > 0 ? options->idle_ms : INT32_MAX;
+}
+
 static grpc_server *create_grpc_server(const server_options *options)
 {
     grpc_resource_quota *quota = grpc_resource_quota_create("stenod");
@@ -446,8 +461,8 @@ static grpc_server *create_grpc_server(const server_options *options)
     grpc_arg args[] = {
         number_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->max_message_bytes),
         number_arg(GRPC_ARG_MAX_METADATA_SIZE, options->max_metadata_bytes),
-        /* More than are taken, so that one too many is told so instead of waiting. */
-        number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * (size_t)options->max_calls),
+        number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, calls_per_connection(options)),
+        number_arg(GRPC_ARG_MAX_CONNECTION_IDLE_MS, idle_ms(options)),
         number_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
         /* Windows that stay as they are: what a client may have waiting here is bounded. */
         number_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
@@ -494,7 +509,11 @@ static steno_status start_server(server *self, const server_options *options, st
     if (self->places == NULL || alarms_init(&self->alarms, 2 * (size_t)options->max_calls) < 0)
         return error_memory(error);
     self->place_count = options->address_count;
-    steno_status status = start_ringer(self, error);
+    steno_status status = STENO_OK;
+    if (options->max_connections > 0)
+        status = connections_begin(options->max_connections, error);
+    if (status == STENO_OK)
+        status = start_ringer(self, error);
     for (size_t i = 0; i < options->address_count && status == STENO_OK; i++)
         status = listen_on(self, options, i, error);
     return status;
@@ -569,5 +588,6 @@ void server_destroy(server *self)
     memory_free(self->places);
     alarms_finish(&self->alarms);
     grpc_shutdown();
+    connections_end();
     memory_free(self);
 }

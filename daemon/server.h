@@ -5,7 +5,8 @@
  * services; engine workers reach it only through call_wake.  A second waits for server_shutdown,
  * which may be called from any thread or a signal's.
  *
- * What is over a limit is refused with RESOURCE_EXHAUSTED and a message that names the limit.
+ * What is over a limit is refused with RESOURCE_EXHAUSTED and a message that names the limit;
+ * connections too many are closed.
  */
 #ifndef DAEMON_SERVER_H
 #define DAEMON_SERVER_H
@@ -17,9 +18,12 @@ typedef struct server_options {
     /* "HOST:PORT" (port 0: any free one), "tls:HOST:PORT", "unix:PATH"; [count] */
     const char *const *addresses;
     size_t address_count;
-    uint32_t max_streams;            /* recognising calls at once; RESOURCE_EXHAUSTED beyond */
-    uint32_t max_streams_per_client; /* of one address; 0: no limit of its own */
-    uint32_t max_calls;              /* of any kind at once */
+    uint32_t max_streams;              /* recognising calls at once; RESOURCE_EXHAUSTED beyond */
+    uint32_t max_streams_per_client;   /* of one address; 0: no limit of its own */
+    uint32_t max_calls;                /* of any kind at once */
+    uint32_t max_calls_per_connection; /* clients let further ones wait; 0: no limit of its own */
+    uint32_t max_connections; /* at once, in the process; closed at once beyond; 0: no limit */
+    uint32_t idle_ms;         /* after which a connection without a call is closed; 0: never */
     size_t max_message_bytes;
     size_t max_metadata_bytes;
     size_t memory_bytes;                   /* gRPC's resource quota */
@@ -34,7 +38,8 @@ typedef struct server server;
 
 /* Listens; calls wait for server_run.  methods [count] are borrowed until destroy, options only for
  * the time of the call.  Errors name the address: ARGUMENT (not one, or a certificate that is no
- * good), STATE (somebody listens there), NOT_FOUND, PERMISSION, IO, MEMORY. */
+ * good), STATE (somebody listens there), NOT_FOUND, PERMISSION, LIMIT (so many connections), IO,
+ * MEMORY. */
 steno_status server_create(const server_options *options, const call_method *const *methods,
     size_t method_count, server **out_server, steno_error *error);
 

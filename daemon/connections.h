@@ -1,0 +1,28 @@
+/*
+ * How many connections the process takes at once.  What comes beyond is closed at once; so is what
+ * comes while there are no file descriptors or no memory for it.  Others go on unharmed.
+ *
+ *     connections_begin(1000, &error);     before listening
+ *     ... gRPC listens, accepts, closes ...
+ *     connections_end();
+ *
+ * One limit for the process, so there is one server in it at a time.  accept4 (see connections.c)
+ * may run on any thread.
+ */
+#ifndef DAEMON_CONNECTIONS_H
+#define DAEMON_CONNECTIONS_H
+
+#include <stdint.h>
+
+#include "steno/status.h"
+
+/* As many as files may be opened for, 1000 at most. */
+uint32_t connections_preset(void);
+
+/* most: 1 at least.  Raises the process's limit of open files if need be.  Errors: LIMIT (that many
+ * files are not allowed), IO, MEMORY. */
+steno_status connections_begin(uint32_t most, steno_error *error);
+/* Whatever comes is taken again.  Fine without begin. */
+void connections_end(void);
+
+#endif
