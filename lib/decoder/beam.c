@@ -3,7 +3,7 @@
  * decoder's score joined in where a prefix is born.
  *
  * A prefix keeps the probabilities of its alignments that end in blank and in its last token.  At
- * each encoding it stays (blank, or its last token again), and it grows: by a token into a prefix
+ * each frame it stays (blank, or its last token again), and it grows: by a token into a prefix
  * that is in the beam already, to which it adds its probability, or into a new one.  New ones need
  * the attention decoder: their parents make one step each, which answers for all next tokens.
  *
@@ -13,13 +13,13 @@
  * beams are.  CTC-only search is exact with that, as the bound is the score.
  *
  * Each hypothesis owns an array of its tokens, copied when one grows from another: a copy of a few
- * hundred bytes at every encoding, where a tree with shared nodes would have to settle whose
- * encoding a shared token was best heard at.  Two sets of arrays take turns.
+ * hundred bytes at every frame, where a tree with shared nodes would have to settle whose
+ * frame a shared token was best heard at.  Two sets of arrays take turns.
  *
  * The language model's part of a score depends on the tokens alone and is cheap, so it is in the
  * bound already.
  *
- * A token's time is the encoding where it was most probable within the emission that dominates
+ * A token's time is the frame where it was most probable within the emission that dominates
  * the prefix's probability; when a later emission takes over (an extension outweighs all earlier
  * ones) the times of the parent then hold for the tokens before it.  So the times of one
  * hypothesis strictly rise.
@@ -82,7 +82,7 @@ struct beam {
     /* Cleared by restart. */
     size_t count;
     const float *ctc;
-    uint64_t encoding;
+    uint64_t frame;
     bool staying; /* the proposal was no more than a blank, and is done */
     size_t extension_count;
     size_t step_count;
@@ -189,7 +189,7 @@ static void restart(beam *b, ngram_state context)
         .slot = BEAM_START_SLOT};
     b->count = 1;
     b->ctc = NULL;
-    b->encoding = 0;
+    b->frame = 0;
     b->staying = true;
     b->extension_count = 0;
     b->step_count = 0;
@@ -371,7 +371,7 @@ static void propose_steps(beam *b)
     }
 }
 
-/* The whole of an encoding that is nothing but blank: the order of prefixes can't change. */
+/* The whole of a frame that is nothing but blank: the order of prefixes can't change. */
 static void stay_all(beam *b)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -382,10 +382,10 @@ static void stay_all(beam *b)
     }
 }
 
-void beam_propose(beam *b, const float *ctc, uint64_t encoding)
+void beam_propose(beam *b, const float *ctc, uint64_t frame)
 {
     b->ctc = ctc;
-    b->encoding = encoding;
+    b->frame = frame;
     b->extension_count = 0;
     b->step_count = 0;
     b->staying = (double)ctc[0] > b->log_certain_blank;
@@ -456,7 +456,7 @@ static void materialise_stay(const beam *b, size_t index, hypothesis *out)
     if (st->grown_from != NOBODY) {
         const hypothesis *parent = &b->now[st->grown_from];
         memcpy(tokens, parent->tokens, parent->length * sizeof *tokens);
-        tokens[parent->length] = (search_token){h->last, probability, b->encoding};
+        tokens[parent->length] = (search_token){h->last, probability, b->frame};
         return;
     }
     memcpy(tokens, h->tokens, h->length * sizeof *tokens);
@@ -464,7 +464,7 @@ static void materialise_stay(const beam *b, size_t index, hypothesis *out)
     if (h->length > 0 && h->nonblank >= h->blank &&
         probability > tokens[h->length - 1].probability) {
         tokens[h->length - 1].probability = probability;
-        tokens[h->length - 1].encoding = b->encoding;
+        tokens[h->length - 1].frame = b->frame;
     }
 }
 
@@ -473,7 +473,7 @@ static void materialise_extension(const beam *b, const extension *e, hypothesis 
     const hypothesis *parent = &b->now[e->parent];
     search_token *tokens = out->tokens;
     memcpy(tokens, parent->tokens, parent->length * sizeof *tokens);
-    tokens[parent->length] = (search_token){e->token, expf(b->ctc[e->token]), b->encoding};
+    tokens[parent->length] = (search_token){e->token, expf(b->ctc[e->token]), b->frame};
     *out = (hypothesis){.tokens = tokens,
         .length = parent->length + 1,
         .last = e->token,
@@ -589,14 +589,14 @@ static void drop_tokens(hypothesis *h, size_t count)
 void beam_cut(beam *b, size_t count, uint64_t end)
 {
     const hypothesis *best = &b->now[0];
-    assert(count <= best->length && (count == best->length || best->tokens[count].encoding >= end));
+    assert(count <= best->length && (count == best->length || best->tokens[count].frame >= end));
     double ctc = hypothesis_ctc(best), attention = best->attention, lm = best->lm;
     double credit_kept = best->phrase.kept;
     size_t kept = 0;
     for (size_t i = 0; i < b->count; i++) {
         hypothesis *h = &b->now[i];
         bool keep = h->length >= count && same_tokens(h->tokens, best->tokens, count) &&
-                    (h->length == count || h->tokens[count].encoding >= end);
+                    (h->length == count || h->tokens[count].frame >= end);
         if (!keep) {
             b->references[h->slot]--;
             continue;

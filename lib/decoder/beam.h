@@ -1,9 +1,9 @@
 /*
- * The beam: the surviving token prefixes of one stream and one encoding's worth of their growth.
+ * The beam: the surviving token prefixes of one stream and one frame's worth of their growth.
  * Pure bookkeeping: it is given CTC's log-probabilities, says which prefixes the attention decoder
  * must step, is given the answers, and prunes.
  *
- *     beam_propose(beam, ctc, encoding);
+ *     beam_propose(beam, ctc, frame);
  *     for (i = 0; i < beam_step_count(beam); i++)
  *         ... run beam_get_step(beam, i) ...; beam_answer(beam, i, log_probabilities);
  *     beam_commit(beam);
@@ -18,7 +18,7 @@
 typedef struct beam_options {
     size_t width;      /* prefixes kept */
     size_t tokens;     /* V + 1 */
-    size_t max_length; /* most tokens of a prefix: one per encoding between restarts */
+    size_t max_length; /* most tokens of a prefix: one per frame between restarts */
     double ctc_weight, attention_weight, token_bonus;
     double token_threshold; /* probability */
     double margin;          /* prefixes that score so much below the best are dropped */
@@ -68,8 +68,8 @@ void beam_restart(beam *beam);
  * model's context. */
 void beam_continue(beam *beam);
 
-/* ctc [tokens]: log-probabilities at `encoding`; kept by the beam. */
-void beam_propose(beam *beam, const float *ctc, uint64_t encoding);
+/* ctc [tokens]: log-probabilities at `frame`; kept by the beam. */
+void beam_propose(beam *beam, const float *ctc, uint64_t frame);
 /* Makes every hypothesis a step instead, to learn how likely the text ends after it. */
 void beam_propose_end(beam *beam);
 size_t beam_step_count(const beam *beam);
@@ -87,7 +87,7 @@ const hypothesis *beam_get(const beam *beam, size_t index);
 /* CTC's log-probability of a prefix: all its alignments. */
 double hypothesis_ctc(const hypothesis *hypothesis);
 
-/* Drops the first `count` tokens of the best hypothesis, which lie before encoding `end`, from
+/* Drops the first `count` tokens of the best hypothesis, which lie before frame `end`, from
  * all hypotheses.  Those that do not begin with them, or have more tokens before `end`, are
  * dropped whole.  Scores count from the best hypothesis on. */
 void beam_cut(beam *beam, size_t count, uint64_t end);

@@ -5,7 +5,7 @@
 #include "decoder/layer.h"
 
 struct ctc {
-    size_t tokens;
+    size_t frames, tokens;
     const nn_ops *ops;
     layer head;
 };
@@ -16,10 +16,11 @@ steno_status ctc_create(const decoder_config *config, const nn_weights *weights,
     ctc *c = memory_allocate(1, sizeof *c);
     if (!c)
         return error_memory(error);
+    c->frames = config->ctc_frames;
     c->tokens = config->tokens;
     c->ops = ops;
     steno_status status = layer_init(&c->head, weights, ops, "ctc.weight", "ctc.bias",
-        config->tokens, config->dimension, precision, max_rows, error);
+        config->ctc_frames * config->tokens, config->dimension, precision, max_rows, error);
     if (status != STENO_OK) {
         ctc_destroy(c);
         return status;
@@ -44,5 +45,5 @@ size_t ctc_scratch(const ctc *c, size_t rows)
 void ctc_forward(const ctc *c, nn_scratch *scratch, const float *encodings, size_t rows, float *out)
 {
     layer_forward(&c->head, scratch, encodings, rows, out);
-    c->ops->log_softmax(out, rows, c->tokens);
+    c->ops->log_softmax(out, rows * c->frames, c->tokens);
 }

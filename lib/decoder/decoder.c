@@ -2,9 +2,10 @@
  * The network shared by all searches, and the driver of a batch.
  *
  * CTC and the attention keys need the encodings alone, so they are computed for all encodings of
- * all items at once.  Then the searches move in lockstep, one encoding a round, and the attention
- * steps that they ask for in a round run together.  What a search decides depends on nothing but
- * its own numbers, so it decides the same in any company and however its encodings arrive.
+ * all items at once.  Then the searches move in lockstep, one frame of CTC a round, and the
+ * attention steps that they ask for in a round run together.  What a search decides depends on
+ * nothing but its own numbers, so it decides the same in any company and however its encodings
+ * arrive.
  */
 #include <assert.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct decoder {
 };
 
 /* Generous bounds that keep every product of two or three sizes far from overflow. */
-enum { MAX_SIZE = 65536, MAX_WINDOW = 4096, MAX_ROWS = 1 << 20 };
+enum { MAX_SIZE = 65536, MAX_WINDOW = 4096, MAX_ROWS = 1 << 20, MAX_CTC_FRAMES = 8 };
 
 static steno_status check_config(const decoder_config *c, size_t max_rows, steno_error *error)
 {
@@ -33,6 +34,7 @@ static steno_status check_config(const decoder_config *c, size_t max_rows, steno
     } sizes[] = {
         {"dimension", c->dimension, 1, MAX_SIZE},
         {"tokens", c->tokens, 2, MAX_SIZE},
+        {"ctc_frames", c->ctc_frames, 1, MAX_CTC_FRAMES},
         {"embedding", c->embedding, 1, MAX_SIZE},
         {"lstm", c->lstm, 1, MAX_SIZE},
         {"attention", c->attention, 1, MAX_SIZE},
@@ -104,14 +106,14 @@ size_t decoder_scratch(const decoder *d)
         floats(ATTENTION_MAX_STEPS * c->tokens) + attention_advance_scratch(d->attention);
     most = keys > most ? keys : most;
     most = steps > most ? steps : most;
-    return floats(rows * c->dimension) + floats(rows * c->tokens) + floats(rows * c->attention) +
-           most;
+    return floats(rows * c->dimension) + floats(rows * c->ctc_frames * c->tokens) +
+           floats(rows * c->attention) + most;
 }
 
 /* What is computed for all encodings of a batch at once. */
 typedef struct rows {
     float *encodings; /* [rows, dimension] */
-    float *ctc;       /* [rows, tokens] */
+    float *ctc;       /* [rows, ctc_frames, tokens] */
     float *keys;      /* [rows, attention], or NULL when no search attends */
 } rows;
 
@@ -127,7 +129,7 @@ static rows compute_rows(
     }
     assert(total <= d->max_rows);
     rows r = {.encodings = nn_scratch_take(scratch, total * c->dimension * sizeof(float)),
-        .ctc = nn_scratch_take(scratch, total * c->tokens * sizeof(float)),
+        .ctc = nn_scratch_take(scratch, total * c->ctc_frames * c->tokens * sizeof(float)),
         .keys = attends ? nn_scratch_take(scratch, total * c->attention * sizeof(float)) : NULL};
     float *to = r.encodings;
     for (size_t i = 0; i < count; i++) {
@@ -179,9 +181,9 @@ static void run_steps(
         run_gathered(d, scratch, &g);
 }
 
-/* One encoding of each item that has one to push or to decode. */
-static void run_round(const decoder *d, nn_scratch *scratch, const decoder_item *items,
-    size_t count, const rows *r, size_t round)
+/* Encoding number `round` of each item that has one. */
+static void push_round(
+    const decoder *d, const decoder_item *items, size_t count, const rows *r, size_t round)
 {
     const decoder_config *c = &d->config;
     size_t first = 0;
@@ -189,9 +191,17 @@ static void run_round(const decoder *d, nn_scratch *scratch, const decoder_item 
         size_t row = first + round;
         if (round < items[i].count)
             search_push(items[i].search, r->encodings + row * c->dimension,
-                r->keys ? r->keys + row * c->attention : NULL, r->ctc + row * c->tokens);
-        search_propose(items[i].search, items[i].finish && round >= items[i].count);
+                r->keys ? r->keys + row * c->attention : NULL,
+                r->ctc + row * c->ctc_frames * c->tokens);
     }
+}
+
+/* One frame of each item that has one to decode. */
+static void decode_frame(
+    const decoder *d, nn_scratch *scratch, const decoder_item *items, size_t count, size_t round)
+{
+    for (size_t i = 0; i < count; i++)
+        search_propose(items[i].search, items[i].finish && round >= items[i].count);
     run_steps(d, scratch, items, count);
     for (size_t i = 0; i < count; i++) {
         search_commit(items[i].search);
@@ -211,8 +221,11 @@ void decoder_advance(const decoder *d, nn_scratch *scratch, decoder_item *items,
         size_t needed = items[i].count + (items[i].finish ? d->config.look_ahead : 0);
         rounds = needed > rounds ? needed : rounds;
     }
-    for (size_t round = 0; round < rounds; round++)
-        run_round(d, scratch, items, count, &r, round);
+    for (size_t round = 0; round < rounds; round++) {
+        push_round(d, items, count, &r, round);
+        for (size_t frame = 0; frame < d->config.ctc_frames; frame++)
+            decode_frame(d, scratch, items, count, round);
+    }
 
     for (size_t i = 0; i < count; i++)
         if (items[i].finish)

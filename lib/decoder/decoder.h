@@ -23,6 +23,7 @@
 typedef struct decoder_config {
     size_t dimension;        /* of the encodings */
     size_t tokens;           /* V + 1: index 0 is CTC's blank and the decoder's start and end */
+    size_t ctc_frames;       /* of CTC in each encoding, 1..8: time is counted in these */
     size_t embedding;        /* of tokens */
     size_t lstm;             /* size of the LSTM */
     size_t attention;        /* size of the additive attention */
@@ -38,7 +39,7 @@ typedef struct search search;
 /* max_rows: the most encodings of one decoder_advance, over all its items.  weights are borrowed
  * until decoder_destroy.  Tensors (V + 1 = tokens, d = dimension, e, h, a = sizes of embedding,
  * LSTM and attention):
- *     ctc.weight [V+1, d], ctc.bias [V+1]
+ *     ctc.weight [ctc_frames (V+1), d], ctc.bias [ctc_frames (V+1)]
  *     decoder.embedding.weight [V+1, e]
  *     decoder.lstm.weight [4h, e+d], .recurrent [4h, h], .bias [4h]      gates i, f, g, o
  *     decoder.attention.query.weight [a, h], .key.weight [a, d], .bias [a],
@@ -75,7 +76,7 @@ enum { SEARCH_MAX_BEAM = 32 };
 typedef struct search_token {
     uint32_t token;    /* 1..V */
     float probability; /* CTC posterior where it is highest while the token lasts, 0..1 */
-    uint64_t encoding; /* index of that encoding, from the stream's start */
+    uint64_t frame;    /* index of that frame of CTC, from the stream's start */
 } search_token;
 
 typedef struct search_hypothesis {
@@ -88,11 +89,11 @@ typedef struct search_hypothesis {
 
 /* A finished segment: hypotheses best first, each text once, valid during the call.  A segment in
  * which the best hypothesis has no tokens is not reported; an alternative may have none.  The
- * tokens' encodings rise strictly and are below end_encoding, the first encoding of the next
+ * tokens' frames rise strictly and are below end_frame, the first frame of CTC of the next
  * segment.  Called from decoder_advance; must not touch the search.  segment may be NULL. */
 typedef struct search_sink {
     void (*segment)(
-        void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_encoding);
+        void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_frame);
     void *context;
 } search_sink;
 
@@ -126,9 +127,9 @@ void decoder_advance(
 size_t search_hypotheses(search *search, size_t max, search_hypothesis *out_hypotheses);
 /* Tokens at the start of the best hypothesis that all surviving hypotheses share. */
 size_t search_stable(const search *search);
-/* Encodings decoded so far, from the stream's start. */
+/* Frames of CTC decoded so far, from the stream's start. */
 uint64_t search_position(const search *search);
-/* Encodings since the last token of the best hypothesis, or since the last token reported when
+/* Frames since the last token of the best hypothesis, or since the last token reported when
  * the running segment has none (or since the stream's start). */
 uint64_t search_trailing(const search *search);
 

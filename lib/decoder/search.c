@@ -5,8 +5,9 @@
  * Encodings and keys lie in rings of `window` rows that are written twice, `window` rows apart,
  * so that any window is one stretch of memory.
  *
- *     position         next encoding to decode; `pushed` is the next to come
- *     segment_first    first encoding of the running segment
+ *     pushed           encodings that have come
+ *     position         next frame of CTC to decode, of which an encoding has ctc_frames
+ *     segment_first    first frame of the running segment
  *     visible_first    first encoding that attention may see: that of the last fresh start
  *
  * A segment ends at a pause, and the search starts afresh: only the language model goes on from
@@ -43,7 +44,7 @@ struct search {
     beam *beam;
     float *encodings;        /* [2 window, dimension] */
     float *keys;             /* [2 window, attention] */
-    float *ctc;              /* [look_ahead + 1, tokens] */
+    float *ctc;              /* [look_ahead + 1, ctc_frames, tokens] */
     float *state_values;     /* of all states */
     attention_state *states; /* [beam_slots] */
 
@@ -54,7 +55,7 @@ struct search {
     uint64_t trigger; /* the encoding that the steps proposed are made at */
     uint64_t segment_first;
     uint64_t visible_first;
-    uint64_t reported_end; /* one past the last token reported */
+    uint64_t reported_end; /* one past the frame of the last token reported */
 };
 
 static bool is_weight(float value)
@@ -125,7 +126,7 @@ steno_status search_create(const decoder *d, const search_options *options, sear
     size_t slots = search_attends(s) ? beam_slots(options->beam) : 0;
     s->encodings = memory_allocate(rows * c->dimension, sizeof(float));
     s->keys = memory_allocate(rows * c->attention, sizeof(float));
-    s->ctc = memory_allocate((c->look_ahead + 1) * c->tokens, sizeof(float));
+    s->ctc = memory_allocate((c->look_ahead + 1) * c->ctc_frames * c->tokens, sizeof(float));
     s->states = memory_allocate(slots, sizeof *s->states);
     s->state_values = memory_allocate(slots * (2 * c->lstm + c->window), sizeof(float));
     if (!s->encodings || !s->keys || !s->ctc || !s->states || !s->state_values) {
@@ -136,7 +137,7 @@ steno_status search_create(const decoder *d, const search_options *options, sear
         lay_out_states(s);
     status = beam_create(&(beam_options){.width = options->beam,
                              .tokens = c->tokens,
-                             .max_length = options->segment_max,
+                             .max_length = options->segment_max * c->ctc_frames,
                              .ctc_weight = (double)options->ctc_weight,
                              .attention_weight = (double)options->attention_weight,
                              .token_bonus = (double)options->token_bonus,
@@ -202,26 +203,26 @@ static void write_twice(float *ring, const float *row, size_t size, size_t index
 void search_push(search *s, const float *encoding, const float *key, const float *ctc)
 {
     const decoder_config *c = s->config;
-    assert(s->pushed - s->position <= c->look_ahead);
+    assert(s->pushed - s->position / c->ctc_frames <= c->look_ahead);
     if (search_attends(s)) {
         size_t index = s->pushed % c->window;
         write_twice(s->encodings, encoding, c->dimension, index, c->window);
         write_twice(s->keys, key, c->attention, index, c->window);
     }
-    size_t row = s->pushed % (c->look_ahead + 1);
-    memcpy(s->ctc + row * c->tokens, ctc, c->tokens * sizeof *ctc);
+    size_t row = s->pushed % (c->look_ahead + 1), size = c->ctc_frames * c->tokens;
+    memcpy(s->ctc + row * size, ctc, size * sizeof *ctc);
     s->pushed++;
 }
 
 void search_propose(search *s, bool over)
 {
     const decoder_config *c = s->config;
-    uint64_t wanted = s->position + (over ? 0 : c->look_ahead);
-    if (wanted >= s->pushed)
+    uint64_t encoding = s->position / c->ctc_frames;
+    if (encoding + (over ? 0 : c->look_ahead) >= s->pushed)
         return;
     s->proposal = DECODING;
-    s->trigger = s->position;
-    size_t row = s->position % (c->look_ahead + 1);
+    s->trigger = encoding;
+    size_t row = encoding % (c->look_ahead + 1) * c->ctc_frames + s->position % c->ctc_frames;
     beam_propose(s->beam, s->ctc + row * c->tokens, s->position);
 }
 
@@ -262,11 +263,11 @@ static const search_token *last_token(const hypothesis *h)
     return h->length ? &h->tokens[h->length - 1] : NULL;
 }
 
-/* Tokens of the hypothesis that lie before encoding `end`. */
+/* Tokens of the hypothesis that lie before frame `end`. */
 static size_t tokens_before(const hypothesis *h, uint64_t end)
 {
     size_t count = h->length;
-    while (count > 0 && h->tokens[count - 1].encoding >= end)
+    while (count > 0 && h->tokens[count - 1].frame >= end)
         count--;
     return count;
 }
@@ -281,7 +282,7 @@ static bool same_text(const search_hypothesis *a, const search_token *tokens, si
     return true;
 }
 
-/* Hypotheses as they are before encoding `end`, best first, each text once; out has room for all
+/* Hypotheses as they are before frame `end`, best first, each text once; out has room for all
  * of the beam. */
 static size_t collect(const search *s, uint64_t end, search_hypothesis *out)
 {
@@ -306,14 +307,14 @@ static size_t collect(const search *s, uint64_t end, search_hypothesis *out)
     return count;
 }
 
-/* Hands all tokens before encoding `end` to the sink, if the best hypothesis has any. */
+/* Hands all tokens before frame `end` to the sink, if the best hypothesis has any. */
 static void report(search *s, uint64_t end)
 {
     search_hypothesis hypotheses[SEARCH_MAX_BEAM];
     size_t count = collect(s, end, hypotheses);
     if (hypotheses[0].token_count == 0)
         return;
-    s->reported_end = hypotheses[0].tokens[hypotheses[0].token_count - 1].encoding + 1;
+    s->reported_end = hypotheses[0].tokens[hypotheses[0].token_count - 1].frame + 1;
     if (s->sink.segment)
         s->sink.segment(s->sink.context, hypotheses, count, end);
 }
@@ -323,11 +324,11 @@ static void restart(search *s)
 {
     beam_continue(s->beam);
     s->segment_first = s->position;
-    s->visible_first = s->position;
+    s->visible_first = s->position / s->config->ctc_frames;
 }
 
-/* The longest run of blanks between the segment's first encoding and its last token, the latest
- * of equals: returns the tokens before it and the encoding in its middle, where to cut.  The run
+/* The longest run of blanks between the segment's first frame and its last token, the latest
+ * of equals: returns the tokens before it and the frame in its middle, where to cut.  The run
  * behind the last token must be longer than any other to be taken: speech may go on there. */
 static size_t longest_pause(const search *s, const hypothesis *best, uint64_t *out_end)
 {
@@ -335,13 +336,13 @@ static size_t longest_pause(const search *s, const hypothesis *best, uint64_t *o
     size_t count = 0;
     uint64_t longest = 0, end = 0, after = s->segment_first;
     for (size_t i = 0; i < best->length; i++) {
-        uint64_t run = tokens[i].encoding - after;
+        uint64_t run = tokens[i].frame - after;
         if (i == 0 ? run > 0 : run >= longest) {
             longest = run;
             count = i;
-            end = tokens[i].encoding - run / 2;
+            end = tokens[i].frame - run / 2;
         }
-        after = tokens[i].encoding + 1;
+        after = tokens[i].frame + 1;
     }
     if (s->position - after > longest || end == 0) {
         count = best->length;
@@ -369,7 +370,8 @@ static void cut(search *s)
 static bool has_paused(const search *s)
 {
     const search_token *last = last_token(beam_get(s->beam, 0));
-    return last && s->position - 1 - last->encoding >= s->options.segment_blanks;
+    return last &&
+           s->position - 1 - last->frame >= s->options.segment_blanks * s->config->ctc_frames;
 }
 
 void search_commit(search *s)
@@ -379,17 +381,19 @@ void search_commit(search *s)
     s->proposal = NOTHING;
     beam_commit(s->beam);
     s->position++;
-    if (!has_paused(s) && s->position - s->segment_first >= s->options.segment_max)
+    if (!has_paused(s) &&
+        s->position - s->segment_first >= s->options.segment_max * s->config->ctc_frames)
         cut(s);
 }
 
 void search_propose_end(search *s, bool over)
 {
-    if (over ? s->position < s->pushed : !has_paused(s))
+    const decoder_config *c = s->config;
+    if (over ? s->position < s->pushed * c->ctc_frames : !has_paused(s))
         return;
     s->proposal = ENDING;
     if (s->score_end && beam_get(s->beam, 0)->length > 0) {
-        s->trigger = s->position - 1;
+        s->trigger = (s->position - 1) / c->ctc_frames;
         beam_propose_end(s->beam);
     }
 }
@@ -439,5 +443,5 @@ uint64_t search_position(const search *s)
 uint64_t search_trailing(const search *s)
 {
     const search_token *last = last_token(beam_get(s->beam, 0));
-    return s->position - (last ? last->encoding + 1 : s->reported_end);
+    return s->position - (last ? last->frame + 1 : s->reported_end);
 }

@@ -2,6 +2,9 @@
  * What decoder_advance does with a search, encoding by encoding:
  *
  *     search_push(search, encoding, key, ctc);
+ *
+ * and then for each frame of CTC in an encoding:
+ *
  *     search_propose(search, over);
  *     ... run and answer each of search_step_count steps ...
  *     search_commit(search);
@@ -24,11 +27,11 @@ enum { SEARCH_MAX_SEGMENT = 1000 };
 bool search_attends(const search *search);
 
 /* One more encoding [dimension], with key [attention] (NULL if the search doesn't attend) and
- * CTC's log-probabilities [tokens].  All are copied. */
+ * CTC's log-probabilities [ctc_frames, tokens].  All are copied. */
 void search_push(search *search, const float *encoding, const float *key, const float *ctc);
 
-/* Begins to decode the next encoding if all that it looks ahead to is there, or `over` waives
- * that. */
+/* Begins to decode the next frame of CTC if all that its encoding looks ahead to is there, or
+ * `over` waives that. */
 void search_propose(search *search, bool over);
 /* Steps of the attention decoder that must be run and answered before the commit. */
 size_t search_step_count(const search *search);

@@ -4,11 +4,11 @@
  * earlier. */
 enum { MARGIN_MS = 240 };
 
-activity activity_begin(uint32_t encoding_ms, uint32_t endpoint_ms)
+activity activity_begin(uint32_t frame_ms, uint32_t endpoint_ms)
 {
     return (activity){
-        .encoding_ms = encoding_ms,
-        .pause = (endpoint_ms + encoding_ms - 1) / encoding_ms,
+        .frame_ms = frame_ms,
+        .pause = (endpoint_ms + frame_ms - 1) / frame_ms,
     };
 }
 
@@ -22,12 +22,12 @@ static activity_event make_event(activity *a, steno_event event, uint64_t event_
 static activity_event end_speech(activity *a)
 {
     a->speaking = false;
-    return make_event(a, STENO_EVENT_SPEECH_END, a->end * a->encoding_ms);
+    return make_event(a, STENO_EVENT_SPEECH_END, a->end * a->frame_ms);
 }
 
 static activity_event begin_speech(activity *a, uint64_t first)
 {
-    uint64_t first_ms = first * a->encoding_ms;
+    uint64_t first_ms = first * a->frame_ms;
     a->speaking = true;
     a->end = first + 1;
     return make_event(a, STENO_EVENT_SPEECH_BEGIN, first_ms > MARGIN_MS ? first_ms - MARGIN_MS : 0);

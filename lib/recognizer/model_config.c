@@ -71,6 +71,11 @@ static float real(reader *r, const char *key, double low, double high)
 }
 
 /* For what was added to the format later. */
+static size_t whole_or(reader *r, const char *key, size_t low, size_t high, size_t absent)
+{
+    return json_object_get(r->object, key) ? whole(r, key, low, high) : absent;
+}
+
 static float real_or(reader *r, const char *key, double low, double high, float absent)
 {
     return json_object_get(r->object, key) ? real(r, key, low, high) : absent;
@@ -104,6 +109,7 @@ static void read_encoder(reader *r, encoder_config *c)
 static void read_decoder(reader *r, decoder_config *c)
 {
     c->tokens = whole(r, "tokens", 2, 8192);
+    c->ctc_frames = whole_or(r, "ctc_frames", 1, 4, 1);
     c->embedding = whole(r, "decoder_embedding", 1, 1024);
     c->lstm = whole(r, "decoder_lstm", 1, 2048);
     c->attention = whole(r, "decoder_attention", 1, 1024);
@@ -136,11 +142,12 @@ static void read_lm(reader *r, ngram_config *c)
 static steno_status check_whole(const char *path, const model_config *c, steno_error *error)
 {
     const frontend_config *f = &c->frontend;
-    if (f->hop_samples * c->encoder.subsampling * 1000 % f->rate_hz != 0)
+    size_t encoding_samples = f->hop_samples * c->encoder.subsampling;
+    if (encoding_samples * 1000 % (f->rate_hz * c->decoder.ctc_frames) != 0)
         return error_set(error, STENO_ERROR_FORMAT,
-            "%s: config: \"hop_samples\" times \"subsampling\" is %zu samples, not a whole number "
-            "of milliseconds",
-            path, f->hop_samples * c->encoder.subsampling);
+            "%s: config: \"hop_samples\" times \"subsampling\" is %zu samples, each %zu'th part of "
+            "it not a whole number of milliseconds",
+            path, encoding_samples, c->decoder.ctc_frames);
     if (c->search.segment_blanks >= c->search.segment_max)
         return error_set(error, STENO_ERROR_FORMAT,
             "%s: search: \"segment_blanks\" is %zu, should be less than \"segment_max\", %zu", path,
@@ -191,6 +198,7 @@ steno_status model_config_read(
         return status;
     config.encoding_ms = (uint32_t)(config.frontend.hop_samples * config.encoder.subsampling *
                                     1000 / config.frontend.rate_hz);
+    config.frame_ms = config.encoding_ms / (uint32_t)config.decoder.ctc_frames;
     *out_config = config;
     return STENO_OK;
 }

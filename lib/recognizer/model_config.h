@@ -20,6 +20,7 @@ typedef struct model_config {
     search_options search;
     ngram_config lm;      /* order 0: none */
     uint32_t encoding_ms; /* milliseconds of audio per encoding */
+    uint32_t frame_ms;    /* and per frame of CTC */
 } model_config;
 
 /* Reads them; STENO_ERROR_FORMAT names `path`, the string and the key.  *out_config is written

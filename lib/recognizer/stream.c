@@ -158,14 +158,14 @@ static steno_status create_owner_side(steno_stream *s, steno_error *error)
 }
 
 /* The most that one turn says: a whole utterance that was gathered before, and a token with each
- * encoding of the turn, in as many finals as a turn may hold (a segment has one token and one
- * blank at least). */
+ * frame of CTC of the turn, in as many finals as a turn may hold (a segment has one token and an
+ * encoding of blanks at least). */
 static size_t turn_bytes(const steno_stream *s)
 {
     size_t alternatives = s->options.max_alternatives;
-    size_t tokens = s->options.max_utterance_ms / s->model->config.encoding_ms + 1 +
-                    s->segment_tokens + MODEL_MAX_ROWS;
-    size_t finals = MODEL_MAX_ROWS / 2 + 2;
+    size_t tokens = s->options.max_utterance_ms / s->model->config.frame_ms + 1 +
+                    s->segment_tokens + MODEL_MAX_ROWS * s->model->config.decoder.ctc_frames;
+    size_t finals = MODEL_MAX_ROWS + 2;
     /* At each segment's and each chunk's end. */
     size_t events = s->options.activity ? ACTIVITY_MAX_EVENTS * (finals + MODEL_MAX_ROWS + 1) : 0;
     return outbox_result_bytes(alternatives, tokens, tokens * s->model->token_bytes) +
@@ -178,7 +178,7 @@ static steno_status create_worker_side(steno_stream *s, steno_error *error)
     const steno_stream_options *o = &s->options;
     search_options chosen = choose_search(m, o);
     s->beam = chosen.beam;
-    s->segment_tokens = chosen.segment_max;
+    s->segment_tokens = chosen.segment_max * m->config.decoder.ctc_frames;
     steno_status status =
         frontend_create(&m->config.frontend, m->mean, m->inverse_deviation, &s->frontend, error);
     if (status == STENO_OK)
@@ -186,7 +186,7 @@ static steno_status create_worker_side(steno_stream *s, steno_error *error)
     if (status == STENO_OK && o->phrase_count > 0)
         status = phrases_create(m->vocabulary, o->phrases, o->phrase_count, &s->phrases, error);
     chosen.phrases = s->phrases;
-    s->activity = activity_begin(m->config.encoding_ms, o->endpoint_ms);
+    s->activity = activity_begin(m->config.frame_ms, o->endpoint_ms);
     if (status == STENO_OK)
         status = search_create(m->decoder, &chosen,
             (search_sink){.segment = turn_segment, .context = s}, &s->search, error);
@@ -195,7 +195,7 @@ static steno_status create_worker_side(steno_stream *s, steno_error *error)
                                        .endpoint_ms = o->endpoint_ms,
                                        .max_utterance_ms = o->max_utterance_ms,
                                        .max_alternatives = o->max_alternatives,
-                                       .encoding_ms = m->config.encoding_ms},
+                                       .frame_ms = m->config.frame_ms},
             s->segment_tokens, s->beam, &s->transcript, error);
     if (status == STENO_OK)
         status = outbox_create(turn_bytes(s), o->interim, &s->outbox, error);

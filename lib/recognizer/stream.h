@@ -82,6 +82,6 @@ size_t stream_samples_wanted(const steno_stream *stream, size_t chunks);
 
 /* The sink of the stream's search: `context` is the stream (turn.c). */
 void turn_segment(
-    void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_encoding);
+    void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_frame);
 
 #endif

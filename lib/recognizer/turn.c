@@ -190,7 +190,7 @@ static size_t map_hypotheses(steno_stream *s, const search_hypothesis *from, siz
             const search_token *token = &from[i].tokens[j];
             tokens[j] = (transcript_token){
                 .text = vocabulary_text(s->model->vocabulary, token->token),
-                .encoding = token->encoding,
+                .frame = token->frame,
                 .probability = token->probability,
             };
         }
@@ -223,7 +223,7 @@ static void put_final(steno_stream *s)
 
 static void put_events(steno_stream *s, const activity_event *events, size_t count)
 {
-    uint64_t audio_ms = search_position(s->search) * s->model->config.encoding_ms;
+    uint64_t audio_ms = search_position(s->search) * s->model->config.frame_ms;
     for (size_t i = 0; i < count && s->options.activity; i++)
         put(s, true,
             &(steno_result){
@@ -231,20 +231,20 @@ static void put_events(steno_stream *s, const activity_event *events, size_t cou
 }
 
 void turn_segment(
-    void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_encoding)
+    void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_frame)
 {
     steno_stream *s = context;
     const search_hypothesis *best = &hypotheses[0];
-    uint64_t first = best->tokens[0].encoding, last = best->tokens[best->token_count - 1].encoding;
+    uint64_t first = best->tokens[0].frame, last = best->tokens[best->token_count - 1].frame;
     activity_event events[ACTIVITY_MAX_EVENTS];
     size_t event_count = activity_segment(&s->activity, first, last, events);
     count = map_hypotheses(s, hypotheses, count);
-    transcript_segment(s->transcript, s->hypotheses, count, end_encoding);
+    transcript_segment(s->transcript, s->hypotheses, count, end_frame);
 
     /* A final of earlier words goes before the events, one with this segment's words after. */
     const steno_result *final = NULL;
     bool has_final = transcript_take_final(s->transcript, &final) == STENO_OK;
-    bool earlier = has_final && final->end_ms <= first * s->model->config.encoding_ms;
+    bool earlier = has_final && final->end_ms <= first * s->model->config.frame_ms;
     if (earlier)
         put(s, true, final);
     put_events(s, events, event_count);
@@ -263,8 +263,7 @@ static void advance_transcript(steno_stream *s, bool finish, bool last)
     put_final(s);
     activity_event events[ACTIVITY_MAX_EVENTS];
     if (running[0].token_count > 0)
-        put_events(
-            s, events, activity_running(&s->activity, running[0].tokens[0].encoding, events));
+        put_events(s, events, activity_running(&s->activity, running[0].tokens[0].frame, events));
     else
         put_events(s, events, activity_silence(&s->activity, search_trailing(s->search), events));
     if (finish) {
@@ -315,7 +314,7 @@ static bool decode_step(part *parts, size_t count, size_t step, decoder_item *it
 static uint64_t done_ms(const part *p)
 {
     const steno_stream *s = p->stream;
-    uint64_t decoded = search_position(s->search) * s->model->config.encoding_ms;
+    uint64_t decoded = search_position(s->search) * s->model->config.frame_ms;
     return p->last || (s->tail_known && decoded > s->limit_ms) ? s->limit_ms : decoded;
 }
 

@@ -6,13 +6,13 @@
 #include "base/memory.h"
 
 steno_status assembly_init(
-    assembly *self, size_t alternatives, size_t words, size_t word_bytes, uint32_t encoding_ms)
+    assembly *self, size_t alternatives, size_t words, size_t word_bytes, uint32_t frame_ms)
 {
     *self = (struct assembly){
         .alternative_capacity = alternatives,
         .word_capacity = alternatives * words,
         .text_capacity = alternatives * 2 * word_bytes, /* the words apart, and joined */
-        .encoding_ms = encoding_ms,
+        .frame_ms = frame_ms,
     };
     self->alternatives = memory_allocate(alternatives, sizeof *self->alternatives);
     self->words = memory_allocate(self->word_capacity, sizeof *self->words);
@@ -51,7 +51,7 @@ char *assembly_word(assembly *self, size_t length, uint64_t first, uint64_t last
     self->text_bytes += length + 1;
     text[length] = '\0';
 
-    uint64_t start_ms = first * self->encoding_ms, end_ms = (last + 1) * self->encoding_ms;
+    uint64_t start_ms = first * self->frame_ms, end_ms = (last + 1) * self->frame_ms;
     if (start_ms < self->floor_ms)
         start_ms = self->floor_ms;
     if (end_ms < start_ms)

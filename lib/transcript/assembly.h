@@ -22,19 +22,19 @@ typedef struct assembly {
     size_t alternative_capacity, word_capacity, text_capacity;
     size_t begun_at;   /* word_count where the alternative under way began */
     uint64_t floor_ms; /* no earlier may the next word start */
-    uint32_t encoding_ms;
+    uint32_t frame_ms;
 } assembly;
 
 /* word_bytes: the most bytes of all words of one alternative, each with its terminator; `words`
  * likewise for one alternative.  On failure finish it all the same. */
 steno_status assembly_init(
-    assembly *assembly, size_t alternatives, size_t words, size_t word_bytes, uint32_t encoding_ms);
+    assembly *assembly, size_t alternatives, size_t words, size_t word_bytes, uint32_t frame_ms);
 void assembly_finish(assembly *assembly);
 
 /* No alternatives, and a result of zeros. */
 void assembly_clear(assembly *assembly);
 void assembly_begin(assembly *assembly, uint64_t floor_ms);
-/* One more word, of `length` bytes, whose tokens span encodings first..last.  Returns where its
+/* One more word, of `length` bytes, whose tokens span frames first..last.  Returns where its
  * text is to be written; the terminator is there. */
 char *assembly_word(
     assembly *assembly, size_t length, uint64_t first, uint64_t last, float confidence);

@@ -91,8 +91,8 @@ size_t runs_split(const transcript_hypothesis *hypothesis, word_run *out_words)
         while (end < hypothesis->token_count && !begins_word(tokens + end))
             end++;
         word_run word = {
-            .first = tokens[token].encoding,
-            .last = tokens[end - 1].encoding,
+            .first = tokens[token].frame,
+            .last = tokens[end - 1].frame,
             .token = (uint32_t)token,
             .token_count = (uint32_t)(end - token),
             .probability = mean_probability(tokens + token, end - token),

@@ -1,5 +1,5 @@
 /*
- * Runs: the words of a hypothesis as runs of its tokens, with the encodings they cover, their
+ * Runs: the words of a hypothesis as runs of its tokens, with the frames they cover, their
  * tokens' probability and the support they have among competing hypotheses.  A run refers to its
  * hypothesis' tokens and owns no text, so competing hypotheses cost a few dozen bytes a word.
  */
@@ -9,7 +9,7 @@
 #include "transcript/transcript.h"
 
 typedef struct word_run {
-    uint64_t first, last;        /* encodings of the first and last token, first <= last */
+    uint64_t first, last;        /* frames of the first and last token, first <= last */
     uint32_t token, token_count; /* the tokens: [token, token + token_count) */
     float probability;           /* geometric mean over the tokens, 0..1 */
     float support;               /* posteriors of the hypotheses that contain the word, summed */

@@ -25,11 +25,11 @@
 #include "transcript/utterance.h"
 
 enum {
-    /* Room for gathered text, in bytes for each encoding of an utterance: the encodings that hold
+    /* Room for gathered text, in bytes for each frame of an utterance: the frames that hold
      * one word (three or more) make room for the longest words of a dictionary. */
-    BYTES_PER_ENCODING = 16,
-    /* Segments end at pauses, so fewer than one comes each four encodings. */
-    ENCODINGS_PER_SEGMENT = 4,
+    BYTES_PER_FRAME = 16,
+    /* Segments end at pauses, so fewer than one comes each four frames. */
+    FRAMES_PER_SEGMENT = 4,
 };
 
 struct transcript {
@@ -41,7 +41,7 @@ struct transcript {
     word_run *running, *other; /* [max_tokens] each: words of the running hypotheses */
 
     /* What reset clears. */
-    uint64_t position; /* encodings decoded */
+    uint64_t position; /* frames decoded */
     uint64_t floor_ms; /* end of the last final */
     bool final_waits;
     size_t newest; /* of interims: the one assembled last; the other was last taken */
@@ -50,9 +50,9 @@ struct transcript {
 static steno_status check_options(
     const transcript_options *options, size_t max_tokens, size_t max_hypotheses, steno_error *error)
 {
-    if (options->encoding_ms < 1 || options->encoding_ms > 1000)
-        return error_set(error, STENO_ERROR_ARGUMENT, "encoding_ms is %u, not 1 to 1000",
-            (unsigned)options->encoding_ms);
+    if (options->frame_ms < 1 || options->frame_ms > 1000)
+        return error_set(error, STENO_ERROR_ARGUMENT, "frame_ms is %u, not 1 to 1000",
+            (unsigned)options->frame_ms);
     if (options->max_utterance_ms < 1 || options->max_utterance_ms > TRANSCRIPT_MAX_UTTERANCE_MS)
         return error_set(error, STENO_ERROR_ARGUMENT, "max_utterance_ms is %u, not 1 to %d",
             (unsigned)options->max_utterance_ms, TRANSCRIPT_MAX_UTTERANCE_MS);
@@ -81,20 +81,20 @@ steno_status transcript_create(const transcript_options *options, size_t max_tok
     self->max_tokens = max_tokens;
     self->max_hypotheses = max_hypotheses;
 
-    size_t encodings = options->max_utterance_ms / options->encoding_ms + 1;
+    size_t frames = options->max_utterance_ms / options->frame_ms + 1;
     utterance_limits limits = {
         .alternatives = options->max_alternatives,
         .tokens = max_tokens,
-        .gathered_words = encodings,
-        .gathered_bytes = encodings * BYTES_PER_ENCODING,
-        .segments = encodings / ENCODINGS_PER_SEGMENT + 2,
+        .gathered_words = frames,
+        .gathered_bytes = frames * BYTES_PER_FRAME,
+        .segments = frames / FRAMES_PER_SEGMENT + 2,
     };
     size_t words = utterance_max_words(&limits), bytes = utterance_max_bytes(&limits);
     if (utterance_init(&self->utterance, &limits) < 0 ||
-        assembly_init(&self->final, options->max_alternatives, words, bytes, options->encoding_ms) <
+        assembly_init(&self->final, options->max_alternatives, words, bytes, options->frame_ms) <
             0 ||
-        assembly_init(&self->interims[0], 1, words, bytes, options->encoding_ms) < 0 ||
-        assembly_init(&self->interims[1], 1, words, bytes, options->encoding_ms) < 0)
+        assembly_init(&self->interims[0], 1, words, bytes, options->frame_ms) < 0 ||
+        assembly_init(&self->interims[1], 1, words, bytes, options->frame_ms) < 0)
         goto error;
     self->running = memory_allocate(max_tokens, sizeof *self->running);
     self->other = memory_allocate(max_tokens, sizeof *self->other);
@@ -147,7 +147,7 @@ static void set_position(transcript *self, uint64_t position)
 /* Audio decoded, and never less than what a result tells of. */
 static uint64_t audio_ms(const transcript *self, const steno_result *result)
 {
-    uint64_t decoded_ms = self->position * self->options.encoding_ms;
+    uint64_t decoded_ms = self->position * self->options.frame_ms;
     return decoded_ms > result->end_ms ? decoded_ms : result->end_ms;
 }
 
@@ -181,10 +181,9 @@ static bool has_words(const transcript *self)
 static bool is_due(const transcript *self)
 {
     const utterance *gathered = &self->utterance;
-    uint64_t encodings = gathered->last + 1 - gathered->first;
-    return has_words(self) &&
-           (encodings * self->options.encoding_ms >= self->options.max_utterance_ms ||
-               utterance_is_full(gathered));
+    uint64_t frames = gathered->last + 1 - gathered->first;
+    return has_words(self) && (frames * self->options.frame_ms >= self->options.max_utterance_ms ||
+                                  utterance_is_full(gathered));
 }
 
 /* Whether the pause between what is gathered and a word that begins at `first` is an endpoint. */
@@ -192,7 +191,7 @@ static bool is_parted(const transcript *self, uint64_t first)
 {
     uint64_t end = self->utterance.last + 1;
     return self->options.endpointing && first >= end &&
-           (first - end) * self->options.encoding_ms >= self->options.endpoint_ms;
+           (first - end) * self->options.frame_ms >= self->options.endpoint_ms;
 }
 
 static void check_hypotheses(
@@ -204,7 +203,7 @@ static void check_hypotheses(
 }
 
 void transcript_segment(
-    transcript *self, const transcript_hypothesis *hypotheses, size_t count, uint64_t end_encoding)
+    transcript *self, const transcript_hypothesis *hypotheses, size_t count, uint64_t end_frame)
 {
     assert(!self->final_waits);
     check_hypotheses(self, hypotheses, count);
@@ -214,7 +213,7 @@ void transcript_segment(
         if (parted || is_due(self))
             make_final(self, parted);
     }
-    set_position(self, end_encoding);
+    set_position(self, end_frame);
     if (words > 0)
         utterance_add(&self->utterance, hypotheses, count);
     if (!self->final_waits && is_due(self))
@@ -273,7 +272,7 @@ void transcript_advance(transcript *self, const transcript_hypothesis *hypothese
     if (is_due(self))
         make_final(self, false);
     else if (has_words(self) && self->options.endpointing && !speaking &&
-             trailing * self->options.encoding_ms >= self->options.endpoint_ms)
+             trailing * self->options.frame_ms >= self->options.endpoint_ms)
         make_final(self, true);
     make_interim(self, hypotheses, count, stable);
 }

@@ -20,14 +20,14 @@
  * final early, at the end of a segment: no word is ever lost.
  *
  * Times.  CTC triggers a token at about its end, so a word lies between
- *     start_ms = encoding of its first token * encoding_ms, at least the end of the word before
- *     end_ms   = (encoding of its last token + 1) * encoding_ms, at least its start
+ *     start_ms = frame of its first token * frame_ms, at least the end of the word before
+ *     end_ms   = (frame of its last token + 1) * frame_ms, at least its start
  * and times never run backwards, also from one final to the next.
  *
  * Confidence of a word, 0..1:
  *     min(1, sum of p(h) over the hypotheses h that contain it) * (q_1 * ... * q_n)^(1/n)
  * where p(h) is the hypothesis' posterior among those given together, h contains a word when it
- * has one with the same text in overlapping or touching encodings, and q_i are the probabilities
+ * has one with the same text in overlapping or touching frames, and q_i are the probabilities
  * of the word's own n tokens.
  *
  * Alternatives.  Hypotheses with the same words are one, their posteriors summed.  Those of an
@@ -54,7 +54,7 @@ typedef struct transcript_options {
     uint32_t endpoint_ms;      /* 800; in effect at least the search's own pause */
     uint32_t max_utterance_ms; /* 20000; 1..TRANSCRIPT_MAX_UTTERANCE_MS */
     uint32_t max_alternatives; /* 1; 1..TRANSCRIPT_MAX_ALTERNATIVES */
-    uint32_t encoding_ms;      /* 80; 1..1000 */
+    uint32_t frame_ms;         /* 80; 1..1000 */
 } transcript_options;
 
 /* One token of a hypothesis.  text begins with a space where a word begins; a hypothesis' first
@@ -62,7 +62,7 @@ typedef struct transcript_options {
  * never decrease within a hypothesis. */
 typedef struct transcript_token {
     const char *text;
-    uint64_t encoding;
+    uint64_t frame;
     float probability;
 } transcript_token;
 
@@ -84,11 +84,11 @@ void transcript_destroy(transcript *transcript);
 void transcript_reset(transcript *transcript);
 
 /* A segment of the search is settled: hypotheses best first, borrowed for the call; a segment whose
- * first hypothesis has no words adds nothing.  end_encoding: the first encoding after it. */
+ * first hypothesis has no words adds nothing.  end_frame: the first frame after it. */
 void transcript_segment(transcript *transcript, const transcript_hypothesis *hypotheses,
-    size_t count, uint64_t end_encoding);
+    size_t count, uint64_t end_frame);
 
-/* Decoding has reached `position` (encodings), `trailing` encodings after the last token.
+/* Decoding has reached `position` (frames), `trailing` frames after the last token.
  * The running segment's hypotheses (count may be 0) are what is not settled yet; `stable` tokens
  * of the first one are shared by all, and settled.  A word of it is settled when its last token and
  * the token after, which begins the next word, are. */

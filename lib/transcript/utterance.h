@@ -16,7 +16,7 @@
 typedef struct utterance_word {
     size_t text; /* where its text lies, terminated */
     size_t length;
-    uint64_t first, last; /* encodings */
+    uint64_t first, last; /* frames */
     float confidence;
 } utterance_word;
 
@@ -58,7 +58,7 @@ typedef struct utterance {
     size_t word_count, text_bytes;       /* in all */
     size_t best_words;                   /* of path 0 */
     size_t longest_words, longest_bytes; /* no path has more */
-    uint64_t first, last;                /* encodings of path 0 */
+    uint64_t first, last;                /* frames of path 0 */
 } utterance;
 
 steno_status utterance_init(utterance *utterance, const utterance_limits *limits);

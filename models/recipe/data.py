@@ -73,8 +73,8 @@ class Recordings:
                 target[int(round(start)) : max(int(round(end)), int(round(start)) + 1)] = phone
         return target[:frames]
 
-    def unit_triggers(self, row, encodings, subsampling):
-        """The encoding at which each unit ends, strictly rising, or None where it does not fit."""
+    def unit_triggers(self, row, encodings, subsampling, ctc_frames):
+        """The CTC frame at which each unit ends, strictly rising, or None where it does not fit."""
         words = self.aligned.get(row[0])
         tokens = self.units.encode(row[5])
         if words is None:
@@ -90,10 +90,12 @@ class Recordings:
             for token, end in pieces:
                 frame = first + (last + 1 - first) * end / len(word)
                 least = position + (2 if token == last_token else 1)
-                position = max(int(np.ceil(frame / subsampling)), least)
+                # The frames of encoding i hear equal parts of what came since encoding i - 1.
+                end_frame = int(np.ceil(frame * ctc_frames / subsampling)) + ctc_frames - 1
+                position = max(end_frame, least)
                 last_token = token
                 triggers.append(position)
-        if index != len(tokens) or not triggers or triggers[-1] >= encodings:
+        if index != len(tokens) or not triggers or triggers[-1] >= encodings * ctc_frames:
             return tokens, None
         return tokens, triggers
 
@@ -192,9 +194,9 @@ def phone_targets(batch, encodings, subsampling, slots):
 class Sampler:
     """Endless batches of about `seconds` of audio, recordings of like length together."""
 
-    def __init__(self, recordings, noise, seconds, subsampling, seed, quiet_share=0.04):
+    def __init__(self, recordings, noise, seconds, config, seed, quiet_share=0.04):
         self.recordings, self.noise, self.seconds = recordings, noise, seconds
-        self.subsampling, self.quiet_share = subsampling, quiet_share
+        self.config, self.quiet_share = config, quiet_share
         self.random = np.random.default_rng(seed)
         self._queue, self._queue_key = [], None
 
@@ -231,8 +233,9 @@ class Sampler:
             if self.random.random() < 0.5:  # zeros at the end, as a stream that ends has
                 piece = np.concatenate([piece, np.zeros(self.random.integers(0, RATE_HZ // 2), np.float32)])
             frames = -(-len(piece) // HOP)
-            encodings = (frames - 1) // self.subsampling + 1
-            row_tokens, row_triggers = self.recordings.unit_triggers(row, encodings, self.subsampling)
+            subsampling, ctc_frames = self.config.subsampling, self.config.ctc_frames
+            encodings = (frames - 1) // subsampling + 1
+            row_tokens, row_triggers = self.recordings.unit_triggers(row, encodings, subsampling, ctc_frames)
             row_phones = self.recordings.phone_frames(row, frames)
             if level > 0 and self.random.random() < 0.5 * level:
                 changed = augment.speed(piece)

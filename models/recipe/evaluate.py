@@ -27,7 +27,7 @@ def pad_batch(pieces):
 
 @torch.no_grad()
 def encode_recordings(network, recordings, rows, chunk, batch=8, tail=4 * 8 * HOP):
-    """Yields (row, encodings [N, d], CTC log-probabilities [N, V + 1]); zeros follow each recording
+    """Yields (row, encodings [N, d], CTC log-probabilities [N * ctc_frames, V + 1]); zeros follow each recording
     as they do when a stream ends."""
     network.eval()
     log_mel = LogMel()
@@ -38,10 +38,10 @@ def encode_recordings(network, recordings, rows, chunk, batch=8, tail=4 * 8 * HO
         samples, counts = pad_batch(pieces)
         frames = network.normalise(log_mel(samples))
         encodings, lengths, _ = network.encode(frames, torch.div(counts + HOP - 1, HOP, rounding_mode="floor"), chunk)
-        log_probabilities = torch.log_softmax(network.ctc(encodings), dim=-1)
+        log_probabilities = torch.log_softmax(network.ctc_logits(encodings), dim=-1)
         for number, row in enumerate(part):
             length = int(lengths[number])
-            yield row, encodings[number, :length], log_probabilities[number, :length]
+            yield row, encodings[number, :length], log_probabilities[number, : length * network.config.ctc_frames]
 
 
 def greedy(log_probabilities):

@@ -43,7 +43,7 @@ def config_json(config):
         "mel_floor": features.FLOOR,
     }
     for name in (
-        "subsampling subsampling_channels dimension blocks heads feed_forward kernel left_context max_chunk tokens "
+        "subsampling subsampling_channels ctc_frames dimension blocks heads feed_forward kernel left_context max_chunk tokens "
         "decoder_embedding decoder_lstm decoder_attention location_filters location_width look_ahead attention_window"
     ).split():
         values[name] = getattr(config, name)
@@ -83,7 +83,7 @@ def metadata_of(config, tokens, search, texts):
 def load_checkpoint(path):
     """The averaged network of a checkpoint, and the checkpoint."""
     checkpoint = torch.load(path, map_location="cpu")
-    network = Network(Config(**checkpoint["config"]))
+    network = Network(Config(**{"ctc_frames": 1, **checkpoint["config"]}))
     network.load_state_dict(checkpoint["average"])
     return network.eval(), checkpoint
 
@@ -93,6 +93,7 @@ def load_model_file(path):
     tensors, metadata = safetensors.read(path)
     values = json.loads(metadata["config"])
     known = Config().as_dict()
+    values.setdefault("ctc_frames", 1)
     network = Network(Config(**{k: v for k, v in values.items() if k in known}))
     state = network.state_dict()
     for name, value in tensors.items():

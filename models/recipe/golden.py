@@ -19,6 +19,7 @@ from network import Config, Network
 
 TINY = Config(
     subsampling_channels=8,
+    ctc_frames=2,
     dimension=32,
     blocks=2,
     heads=2,
@@ -77,7 +78,7 @@ def stages(network, samples, chunk):
         "golden.frames": frames[0].numpy(),
         "golden.subsampled": network.encoder.subsampling(frames)[0].numpy(),
         "golden.encodings": encodings[0].numpy(),
-        "golden.ctc": torch.log_softmax(network.ctc(encodings), -1)[0].numpy(),
+        "golden.ctc": torch.log_softmax(network.ctc_logits(encodings), -1)[0].numpy(),
     }
     for number, output in enumerate(heard):
         golden[f"golden.block.{number}"] = output[0].numpy()
@@ -133,7 +134,8 @@ def main():
         tensors = {name: golden[name] for name in golden if name not in ("golden.samples", "golden.log_mel")}
         best = golden["golden.ctc"].argmax(-1)
         spikes = [t for t in range(len(best)) if best[t] and (t == 0 or best[t] != best[t - 1])]
-        tensors.update(attention_steps(network, encodings, [0] + [int(best[t]) for t in spikes[:-1]], spikes))
+        triggers = [t // network.config.ctc_frames for t in spikes]
+        tensors.update(attention_steps(network, encodings, [0] + [int(best[t]) for t in spikes[:-1]], triggers))
         metadata = {"recording": arguments.recording.rsplit("/", 1)[-1]}
     metadata["golden_chunk"] = str(chunk)
     safetensors.write(arguments.out, tensors, metadata)

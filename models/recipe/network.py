@@ -16,6 +16,7 @@ class Config:
     mel_bins: int = 80
     subsampling: int = 8
     subsampling_channels: int = 32
+    ctc_frames: int = 2  # of the CTC head, per encoding
     dimension: int = 256
     blocks: int = 12
     heads: int = 4
@@ -385,13 +386,17 @@ class Network(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(config.mel_bins))
         self.register_buffer("feature_inverse_deviation", torch.ones(config.mel_bins))
         self.encoder = Encoder(config)
-        self.ctc = nn.Linear(config.dimension, config.tokens)
+        self.ctc = nn.Linear(config.dimension, config.ctc_frames * config.tokens)
         self.decoder = Decoder(config)
         self.phone = nn.Linear(config.dimension, config.phone_slots * config.phones)
         self.phone_block = config.phone_block or config.blocks // 2
 
     def normalise(self, log_mel):
         return (log_mel - self.feature_mean) * self.feature_inverse_deviation
+
+    def ctc_logits(self, encodings):
+        """[B, N, d] -> [B, N * ctc_frames, tokens]: the frames of an encoding one after the other."""
+        return self.ctc(encodings).view(encodings.shape[0], -1, self.config.tokens)
 
     def encode(self, frames, frame_counts, chunk):
         """Normalised frames -> encodings, counts, phone logits [B, N, slots, phones]."""

@@ -54,7 +54,8 @@ class Search:
 
     @torch.no_grad()
     def __call__(self, encodings, log_probabilities):
-        """encodings [N, d], log_probabilities [N, V + 1] of a whole recording -> tokens."""
+        """encodings [N, d], log_probabilities [N * ctc_frames, V + 1] of a whole recording -> tokens.
+        Times count CTC's frames."""
         self.encodings = encodings[None]
         self.keys = self.decoder.attention.key(self.encodings)
         self.start, self.result = 0, []
@@ -76,8 +77,9 @@ class Search:
 
     def _step(self, prefix, hypothesis, t):
         """Log-probabilities of the token after prefix, triggered at t, and the state then."""
-        high = min(t + self.config.look_ahead, self.encodings.shape[1] - 1)
-        low = max(self.start, t + self.config.look_ahead - self.config.attention_window + 1)
+        trigger, first = t // self.config.ctc_frames, self.start // self.config.ctc_frames
+        high = min(trigger + self.config.look_ahead, self.encodings.shape[1] - 1)
+        low = max(first, trigger + self.config.look_ahead - self.config.attention_window + 1)
         last = prefix[-1] if prefix else 0
         logits, state = self.decoder.step(
             torch.tensor([last]), hypothesis.state, self.keys, self.encodings, torch.tensor([low]), torch.tensor([high])
@@ -137,10 +139,10 @@ class Search:
 
     def _end_segment(self, t):
         best = next(iter(self.beam))
-        if best and t - self.beam[best].times[-1][1] >= self.options["segment_blanks"]:
+        if best and t - self.beam[best].times[-1][1] >= self.options["segment_blanks"] * self.config.ctc_frames:
             self._settle(best)
             self._restart(t + 1)
-        elif t - self.start + 1 >= self.options["segment_max"]:
+        elif t - self.start + 1 >= self.options["segment_max"] * self.config.ctc_frames:
             if not best:
                 self._restart(t + 1)
                 return

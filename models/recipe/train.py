@@ -120,18 +120,20 @@ def losses_of(network, log_mel, batch, stage, device, generator, half, attend=Tr
     chunk = (2, 4, 8, 8, 16, 16, 0)[int(torch.randint(0, 7, (1,), generator=generator))]
     with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
         encodings, counts, phones = network.encode(frames, batch.frame_counts.to(device), chunk)
-        logits = network.ctc(encodings)
+        logits = network.ctc_logits(encodings)
     encodings = encodings.float()
     log_probabilities = torch.log_softmax(logits.float(), dim=-1)
+    ctc_counts = counts * config.ctc_frames
     parts = {"phone": phone_loss(phones, batch, config)}
     if stage.frame_targets:
-        parts["peak"] = peak_loss(log_probabilities, batch, counts.cpu())
+        parts["peak"] = peak_loss(log_probabilities, batch, ctc_counts.cpu())
         return parts, parts["phone"] + parts["peak"]
     tokens, lengths = pad_tokens(batch, device)
-    parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, counts)
+    parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, ctc_counts)
     total = 0.3 * parts["phone"] + parts["ctc"]
     if attend:
-        triggers = ctc_triggers(log_probabilities, tokens, lengths, counts)
+        frames = ctc_triggers(log_probabilities, tokens, lengths, ctc_counts)
+        triggers = torch.div(frames, config.ctc_frames, rounding_mode="floor")
         parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers, half)
         total = total + 0.7 * parts["attention"]
     return parts, total
@@ -176,6 +178,21 @@ def save(path, network, average, optimiser, minutes, hours):
     os.replace(temporary, path)
 
 
+def grow_ctc(checkpoint, ctc_frames):
+    """Lets the CTC head of a checkpoint begin with more frames per encoding: copies of what it has.
+    Frames that say the same mean the same to CTC as one."""
+    config = {"ctc_frames": 1, **checkpoint["config"]}
+    copies = ctc_frames // config["ctc_frames"]
+    names = [n for n, p in Network(Config(**config)).named_parameters() if p.ndim >= 2]
+    names += [n for n, p in Network(Config(**config)).named_parameters() if p.ndim < 2]
+    parts = [checkpoint["weights"], checkpoint["average"]]
+    for name in ("ctc.weight", "ctc.bias"):
+        moments = checkpoint["optimiser"]["state"][names.index(name)]
+        for values, key in [(part, name) for part in parts] + [(moments, "exp_avg"), (moments, "exp_avg_sq")]:
+            values[key] = torch.cat([values[key]] * copies)
+    checkpoint["config"] = {**config, "ctc_frames": ctc_frames}
+
+
 def worker(rank, arguments, network, clock):
     """clock: shared tensor [minutes at the start, hours of audio of each worker...]."""
     if arguments.device == "cpu":
@@ -191,13 +208,14 @@ def worker(rank, arguments, network, clock):
     if arguments.overfit:
         recordings.rows = [r for r in recordings.rows if r[0] in recordings.aligned][: arguments.overfit]
     noise = Recordings(arguments.data, "noise")
-    sampler = Sampler(recordings, noise, arguments.seconds, network.config.subsampling, seed)
+    sampler = Sampler(recordings, noise, arguments.seconds, network.config, seed)
     log_mel = LogMel().to(device)
     optimiser = optimiser_of(network, arguments.rate)
     checkpoint_path = os.path.join(arguments.out, "checkpoint.pt")
     average = Average(network, 0.998)
-    if arguments.resume and rank == 0:
+    if arguments.resume:
         checkpoint = torch.load(checkpoint_path, map_location=device)
+        grow_ctc(checkpoint, network.config.ctc_frames)
         optimiser.load_state_dict(checkpoint["optimiser"])
         average.values, average.count = checkpoint["average"], checkpoint["average_count"]
     network.train()
@@ -260,6 +278,7 @@ def main():
     clock = torch.zeros(1 + arguments.workers, dtype=torch.float64)
     if arguments.resume:
         checkpoint = torch.load(os.path.join(arguments.out, "checkpoint.pt"), map_location="cpu")
+        grow_ctc(checkpoint, arguments.ctc_frames)
         network = Network(Config(**checkpoint["config"]))
         network.load_state_dict(checkpoint["weights"])
         clock[0], clock[1] = checkpoint["minutes"], checkpoint["hours"]

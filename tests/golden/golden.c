@@ -63,17 +63,30 @@ void golden_close(golden *g)
     memory_free(g->bytes[1]);
 }
 
-size_t golden_config(const golden *g, const char *name)
+/* As a number, or 0 if there is none of that name. */
+static size_t config_number(const golden *g, const char *name)
 {
     const char *text = nn_weights_metadata(g->model, "config");
     ck_assert_ptr_nonnull(text);
     json_t *config = json_loads(text, 0, NULL);
     ck_assert_ptr_nonnull(config);
     json_t *value = json_object_get(config, name);
-    ck_assert_msg(json_is_integer(value), "config has no number %s", name);
-    size_t number = (size_t)json_integer_value(value);
+    size_t number = value ? (size_t)json_integer_value(value) : 0;
     json_decref(config);
     return number;
+}
+
+size_t golden_config(const golden *g, const char *name)
+{
+    size_t number = config_number(g, name);
+    ck_assert_msg(number > 0, "config has no number %s", name);
+    return number;
+}
+
+size_t golden_ctc_frames(const golden *g)
+{
+    size_t frames = config_number(g, "ctc_frames");
+    return frames ? frames : 1;
 }
 
 const nn_tensor *golden_find(const golden *g, const char *name)

@@ -30,6 +30,8 @@ void golden_close(golden *golden);
 
 /* A whole number of the model's config. */
 size_t golden_config(const golden *golden, const char *name);
+/* Frames of CTC in an encoding: 1 where the config does not say. */
+size_t golden_ctc_frames(const golden *golden);
 
 /* The array of that name; a failing check if there is none. */
 const nn_tensor *golden_find(const golden *golden, const char *name);

@@ -26,6 +26,7 @@ static void material_open(material *m)
     m->config = (decoder_config){
         .dimension = golden_config(g, "dimension"),
         .tokens = golden_config(g, "tokens"),
+        .ctc_frames = golden_ctc_frames(g),
         .embedding = golden_config(g, "decoder_embedding"),
         .lstm = golden_config(g, "decoder_lstm"),
         .attention = golden_config(g, "decoder_attention"),
@@ -54,10 +55,11 @@ START_TEST(ctc_head)
     ck_assert_int_eq(ctc_create(&m.config, m.golden.model, golden_operators(_i), NN_PRECISION_F32,
                          m.rows, &head, NULL),
         STENO_OK);
-    float *expected = golden_floats(&m.golden, "golden.ctc", m.rows, m.config.tokens);
-    float *out = memory_allocate(m.rows * m.config.tokens, sizeof *out);
+    size_t frames = m.rows * m.config.ctc_frames;
+    float *expected = golden_floats(&m.golden, "golden.ctc", frames, m.config.tokens);
+    float *out = memory_allocate(frames * m.config.tokens, sizeof *out);
     ctc_forward(head, m.scratch, m.encodings, m.rows, out);
-    golden_assert_close(&m.golden, "golden.ctc", out, expected, m.rows, m.config.tokens);
+    golden_assert_close(&m.golden, "golden.ctc", out, expected, frames, m.config.tokens);
     memory_free(out);
     memory_free(expected);
     ctc_destroy(head);

@@ -252,8 +252,8 @@ static void decoder(writer *w)
 {
     const tiny_model_config *c = w->config;
     size_t d = c->dimension, h = c->decoder_lstm, a = c->decoder_attention;
-    tensor_2(w, MATRIX, "ctc.weight", c->tokens, d);
-    tensor_1(w, BIAS, "ctc.bias", c->tokens);
+    tensor_2(w, MATRIX, "ctc.weight", c->ctc_frames * c->tokens, d);
+    tensor_1(w, BIAS, "ctc.bias", c->ctc_frames * c->tokens);
     tensor_2(w, TABLE, "decoder.embedding.weight", c->tokens, c->decoder_embedding);
     tensor_2(w, MATRIX, "decoder.lstm.weight", 4 * h, c->decoder_embedding + d);
     tensor_2(w, MATRIX, "decoder.lstm.recurrent", 4 * h, h);
@@ -308,6 +308,7 @@ static void config_json(buffer *json, const tiny_model_config *c)
         {"left_context", c->left_context},
         {"max_chunk", c->max_chunk},
         {"tokens", c->tokens},
+        {"ctc_frames", c->ctc_frames},
         {"decoder_embedding", c->decoder_embedding},
         {"decoder_lstm", c->decoder_lstm},
         {"decoder_attention", c->decoder_attention},
@@ -370,6 +371,7 @@ tiny_model_config tiny_model_default(void)
         .left_context = 12,
         .max_chunk = 16,
         .tokens = 12,
+        .ctc_frames = 1,
         .decoder_embedding = 10,
         .decoder_lstm = 24,
         .decoder_attention = 14,

@@ -26,6 +26,7 @@ typedef struct tiny_model_config {
     size_t mel_bins, subsampling, subsampling_channels;
     size_t dimension, blocks, heads, feed_forward, kernel, left_context, max_chunk;
     size_t tokens; /* V + 1 */
+    size_t ctc_frames;
     size_t decoder_embedding, decoder_lstm, decoder_attention;
     size_t location_filters, location_width, look_ahead, attention_window;
 

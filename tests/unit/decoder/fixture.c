@@ -24,6 +24,7 @@ decoder_config fixture_config(const tiny_model_config *model)
     return (decoder_config){
         .dimension = model->dimension,
         .tokens = model->tokens,
+        .ctc_frames = model->ctc_frames,
         .embedding = model->decoder_embedding,
         .lstm = model->decoder_lstm,
         .attention = model->decoder_attention,
@@ -37,7 +38,7 @@ decoder_config fixture_config(const tiny_model_config *model)
 void fixture_identity_ctc(const nn_weights *weights, const decoder_config *config)
 {
     const nn_tensor *weight = NULL, *bias = NULL;
-    size_t n = config->tokens;
+    size_t n = config->ctc_frames * config->tokens;
     ck_assert_uint_eq(n, config->dimension);
     ck_assert_int_eq(
         nn_weights_find(weights, "ctc.weight", 2, (size_t[]){n, n}, &weight, NULL), STENO_OK);
@@ -63,9 +64,9 @@ static void open_lm(fixture *f)
         "%s", error.message);
 }
 
-void fixture_open_with(fixture *f, const nn_ops *ops, nn_precision precision)
+static void open_model(
+    fixture *f, tiny_model_config model, const nn_ops *ops, nn_precision precision)
 {
-    tiny_model_config model = fixture_model();
     size_t size;
     steno_error error = {0};
     *f = (fixture){.config = fixture_config(&model)};
@@ -78,6 +79,19 @@ void fixture_open_with(fixture *f, const nn_ops *ops, nn_precision precision)
         "%s", error.message);
     ck_assert_int_eq(nn_scratch_create(decoder_scratch(f->decoder), &f->scratch, &error), STENO_OK);
     open_lm(f);
+}
+
+void fixture_open_with(fixture *f, const nn_ops *ops, nn_precision precision)
+{
+    open_model(f, fixture_model(), ops, precision);
+}
+
+void fixture_open_frames(fixture *f, size_t ctc_frames)
+{
+    tiny_model_config model = fixture_model();
+    model.ctc_frames = ctc_frames;
+    model.dimension = ctc_frames * FIXTURE_DIMENSION;
+    open_model(f, model, nn_ops_reference(), NN_PRECISION_F32);
 }
 
 void fixture_open(fixture *f)

@@ -9,7 +9,7 @@
 
 enum {
     FIXTURE_TOKENS = 12,
-    FIXTURE_DIMENSION = 12, /* as many, so that CTC can be the identity */
+    FIXTURE_DIMENSION = 12, /* for each frame of CTC: as many, so that CTC can be the identity */
     FIXTURE_MAX_ROWS = 128,
 };
 
@@ -38,6 +38,8 @@ void fixture_identity_ctc(const nn_weights *weights, const decoder_config *confi
 void fixture_open_with(fixture *f, const nn_ops *ops, nn_precision precision);
 /* With reference operators and f32. */
 void fixture_open(fixture *f);
+/* And with that many frames of CTC in an encoding, not one. */
+void fixture_open_frames(fixture *f, size_t ctc_frames);
 void fixture_close(fixture *f);
 
 /* Options that segment at 4 blanks or after 60 encodings. */
@@ -46,7 +48,8 @@ search_options fixture_options(void);
 search_options fixture_options_lm(const fixture *f, int use);
 
 /* Encodings [length of script, dimension], free(): '.' is blank, ',' one so probable that nothing
- * else is considered, 'a'.. 'k' tokens 1..11, 'A'.. 'K' the same but less sure, each plus noise. */
+ * else is considered, 'a'.. 'k' tokens 1..11, 'A'.. 'K' the same but less sure, each plus noise.
+ * With more frames of CTC than one, as many letters make one encoding. */
 float *fixture_encodings(const char *script, uint64_t seed);
 
 #endif

@@ -30,8 +30,8 @@ plain *plain_create(const decoder_config *c, const nn_weights *w)
     ck_assert(h <= PLAIN_MAX_SIZE && a <= PLAIN_MAX_SIZE && t <= PLAIN_MAX_SIZE);
     ck_assert(c->embedding + d <= PLAIN_MAX_SIZE && h + d <= PLAIN_MAX_SIZE);
     p->config = *c;
-    p->ctc_weight = load(w, "ctc.weight", t, d);
-    p->ctc_bias = load(w, "ctc.bias", t, 0);
+    p->ctc_weight = load(w, "ctc.weight", c->ctc_frames * t, d);
+    p->ctc_bias = load(w, "ctc.bias", c->ctc_frames * t, 0);
     p->embedding = load(w, "decoder.embedding.weight", t, c->embedding);
     p->input = load(w, "decoder.lstm.weight", 4 * h, c->embedding + d);
     p->recurrent = load(w, "decoder.lstm.recurrent", 4 * h, h);
@@ -86,13 +86,15 @@ static void widen(const float *in, size_t count, double *out)
         out[i] = (double)in[i];
 }
 
-void plain_ctc(const plain *p, const float *encoding, double *out)
+void plain_ctc(const plain *p, const float *encoding, size_t frame, double *out)
 {
     double x[PLAIN_MAX_SIZE];
+    size_t tokens = p->config.tokens, first = frame * tokens;
     widen(encoding, p->config.dimension, x);
-    for (size_t i = 0; i < p->config.tokens; i++)
-        out[i] = product(p->ctc_weight, i, p->config.dimension, x) + (double)p->ctc_bias[i];
-    log_softmax(out, p->config.tokens);
+    for (size_t i = 0; i < tokens; i++)
+        out[i] = product(p->ctc_weight, first + i, p->config.dimension, x) +
+                 (double)p->ctc_bias[first + i];
+    log_softmax(out, tokens);
 }
 
 /* e_j = v . tanh(W s + V h_j + U f_j + b) */
@@ -186,14 +188,15 @@ static double lm_score(const plain_lm *lm, const plain_prefix *prefix, uint32_t 
     return tiny_ngram_score(lm->trie, context, lm->length + prefix->length, token);
 }
 
-/* All that the prefixes become at encoding t, in `next`; returns how many. */
+/* All that the prefixes become at a frame of CTC, in `next`; returns how many. */
 static size_t grow(const plain *p, const search_options *options, const plain_lm *lm,
-    const float *encodings, size_t count, size_t t, const plain_prefix *now, size_t prefixes,
+    const float *encodings, size_t count, size_t frame, const plain_prefix *now, size_t prefixes,
     plain_prefix *next)
 {
     const decoder_config *c = &p->config;
     double ctc[PLAIN_MAX_SIZE], outputs[PLAIN_MAX_SIZE] = {0};
-    plain_ctc(p, encodings + t * c->dimension, ctc);
+    size_t t = frame / c->ctc_frames;
+    plain_ctc(p, encodings + t * c->dimension, frame % c->ctc_frames, ctc);
     size_t grown = prefixes;
     for (size_t i = 0; i < prefixes; i++) {
         next[i] = now[i];
@@ -237,8 +240,8 @@ size_t plain_search(const plain *p, const search_options *options, const plain_l
     plain_prefix *next = calloc(PLAIN_MAX_PREFIXES, sizeof *next);
     size_t kept = 1;
     prefixes[0] = (plain_prefix){.nonblank = -INFINITY};
-    for (size_t t = 0; t < count; t++) {
-        size_t grown = grow(p, options, lm, encodings, count, t, prefixes, kept, next);
+    for (size_t frame = 0; frame < count * p->config.ctc_frames; frame++) {
+        size_t grown = grow(p, options, lm, encodings, count, frame, prefixes, kept, next);
         for (size_t i = 0; i < grown; i++)
             next[i].score = (double)options->ctc_weight * ctc_score(&next[i]) +
                             (double)options->attention_weight * next[i].attention +

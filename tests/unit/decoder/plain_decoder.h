@@ -18,8 +18,8 @@ typedef struct plain_state {
 plain *plain_create(const decoder_config *config, const nn_weights *weights);
 void plain_destroy(plain *p);
 
-/* out [tokens] */
-void plain_ctc(const plain *p, const float *encoding, double *out);
+/* Of one frame of CTC of an encoding: out [tokens]. */
+void plain_ctc(const plain *p, const float *encoding, size_t frame, double *out);
 
 /* encodings [count, dimension], of which low..high are visible; out [tokens]. */
 void plain_step(const plain *p, const float *encodings, size_t count, size_t low, size_t high,

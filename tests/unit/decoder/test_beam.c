@@ -137,10 +137,10 @@ START_TEST(token_times)
     const hypothesis *best = beam_get(b, 0);
     ck_assert_uint_eq(best->length, 2);
     ck_assert_uint_eq(best->tokens[0].token, 1);
-    ck_assert_uint_eq(best->tokens[0].encoding, 3);
+    ck_assert_uint_eq(best->tokens[0].frame, 3);
     ck_assert_float_eq_tol(best->tokens[0].probability, 0.9f, 1e-6f);
     ck_assert_uint_eq(best->tokens[1].token, 2);
-    ck_assert_uint_eq(best->tokens[1].encoding, 7);
+    ck_assert_uint_eq(best->tokens[1].frame, 7);
     ck_assert_float_eq_tol(best->tokens[1].probability, 0.9f, 1e-6f);
 
     /* The same token much later is another emission: the first keeps its time. */
@@ -148,12 +148,11 @@ START_TEST(token_times)
         feed(b, row(0.001, t == 12 ? 0.95 : 0.01), t);
     best = beam_get(b, 0);
     ck_assert_uint_eq(best->length, 3);
-    ck_assert_uint_eq(best->tokens[1].encoding, 7);
-    ck_assert_uint_eq(best->tokens[2].encoding, 12);
+    ck_assert_uint_eq(best->tokens[1].frame, 7);
+    ck_assert_uint_eq(best->tokens[2].frame, 12);
     for (size_t i = 0; i < beam_count(b); i++)
         for (size_t k = 1; k < beam_get(b, i)->length; k++)
-            ck_assert_uint_lt(
-                beam_get(b, i)->tokens[k - 1].encoding, beam_get(b, i)->tokens[k].encoding);
+            ck_assert_uint_lt(beam_get(b, i)->tokens[k - 1].frame, beam_get(b, i)->tokens[k].frame);
     beam_destroy(b);
 }
 END_TEST
@@ -211,18 +210,18 @@ START_TEST(cutting)
     feed(b, row(0.7, 0.05), 3);
     const hypothesis *best = beam_get(b, 0);
     ck_assert_uint_eq(best->length, 2);
-    ck_assert_uint_eq(best->tokens[1].encoding, 3);
+    ck_assert_uint_eq(best->tokens[1].frame, 3);
     beam_cut(b, 1, 2);
     best = beam_get(b, 0);
     ck_assert_uint_eq(best->length, 1);
     ck_assert_uint_eq(best->tokens[0].token, 1);
-    ck_assert_uint_eq(best->tokens[0].encoding, 3);
+    ck_assert_uint_eq(best->tokens[0].frame, 3);
     ck_assert_double_eq_tol(hypothesis_ctc(best), 0, 1e-12);
     bool has_empty = false;
     for (size_t i = 0; i < beam_count(b); i++) {
         const hypothesis *h = beam_get(b, i);
         ck_assert_uint_le(h->length, 2); /* encodings 2 and 3 */
-        ck_assert(h->length == 0 || h->tokens[0].encoding >= 2);
+        ck_assert(h->length == 0 || h->tokens[0].frame >= 2);
         if (h->length == 0) {
             has_empty = true;
             ck_assert_uint_eq(h->last, 1); /* the token cut off: its repetition is no new one */
@@ -311,7 +310,7 @@ START_TEST(lm_through_a_cut)
     size_t count = best->length - 1;
     uint32_t text[ENCODINGS + 1];
     memcpy(text, texts[0], (1 + count) * sizeof *text);
-    beam_cut(b, count, best->tokens[count].encoding);
+    beam_cut(b, count, best->tokens[count].frame);
     ck_assert_uint_ge(beam_count(b), 2);
     for (size_t i = 0; i < beam_count(b); i++) {
         const hypothesis *h = beam_get(b, i);

@@ -404,7 +404,7 @@ typedef struct listener {
 } listener;
 
 static void listen(
-    void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_encoding)
+    void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_frame)
 {
     listener *l = context;
     for (size_t i = 0; i < hypotheses[0].token_count; i++)
@@ -412,12 +412,11 @@ static void listen(
     strcat(l->text, "|");
     for (size_t i = 0; i < count; i++) {
         l->length += (size_t)snprintf(l->log + l->length, sizeof l->log - l->length,
-            "%llu %a %a:", (unsigned long long)end_encoding, (double)hypotheses[i].score,
+            "%llu %a %a:", (unsigned long long)end_frame, (double)hypotheses[i].score,
             (double)hypotheses[i].posterior);
         for (size_t k = 0; k < hypotheses[i].token_count; k++)
             l->length += (size_t)snprintf(l->log + l->length, sizeof l->log - l->length, " %u@%llu",
-                hypotheses[i].tokens[k].token,
-                (unsigned long long)hypotheses[i].tokens[k].encoding);
+                hypotheses[i].tokens[k].token, (unsigned long long)hypotheses[i].tokens[k].frame);
         ck_assert_uint_lt(l->length, sizeof l->log - 1000);
     }
 }

@@ -17,8 +17,8 @@ typedef struct listener {
     size_t length;
     char text[1024]; /* tokens of the best hypotheses as letters, a '|' after each segment */
     size_t segments;
-    uint64_t last_encoding; /* of the last token */
-    uint64_t longest;       /* encodings of a segment from its first token on */
+    uint64_t last_frame; /* of the last token */
+    uint64_t longest;    /* frames of a segment from its first token on */
 } listener;
 
 static void append(listener *l, const char *text)
@@ -34,36 +34,36 @@ static void listen_hypothesis(listener *l, const search_hypothesis *h)
     for (size_t i = 0; i < h->token_count; i++) {
         const search_token *t = &h->tokens[i];
         l->length += (size_t)snprintf(l->log + l->length, sizeof l->log - l->length, " %u@%llu:%a",
-            t->token, (unsigned long long)t->encoding, (double)t->probability);
+            t->token, (unsigned long long)t->frame, (double)t->probability);
     }
     l->length += (size_t)snprintf(l->log + l->length, sizeof l->log - l->length, "\n");
     ck_assert_uint_lt(l->length, sizeof l->log);
 }
 
 static void listen(
-    void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_encoding)
+    void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_frame)
 {
     listener *l = context;
     const search_hypothesis *best = &hypotheses[0];
     double posteriors = 0;
     ck_assert_uint_ge(best->token_count, 1);
     for (size_t i = 0; i < best->token_count; i++) {
-        ck_assert(best->tokens[i].encoding > l->last_encoding || (l->segments == 0 && i == 0));
-        ck_assert_uint_lt(best->tokens[i].encoding, end_encoding);
+        ck_assert(best->tokens[i].frame > l->last_frame || (l->segments == 0 && i == 0));
+        ck_assert_uint_lt(best->tokens[i].frame, end_frame);
         ck_assert(best->tokens[i].probability > 0 && best->tokens[i].probability <= 1);
-        l->last_encoding = best->tokens[i].encoding;
+        l->last_frame = best->tokens[i].frame;
         append(l, (char[]){(char)('a' + best->tokens[i].token - 1), 0});
     }
     append(l, "|");
     l->length += (size_t)snprintf(l->log + l->length, sizeof l->log - l->length,
-        "segment to %llu\n", (unsigned long long)end_encoding);
+        "segment to %llu\n", (unsigned long long)end_frame);
     for (size_t i = 0; i < count; i++) {
         listen_hypothesis(l, &hypotheses[i]);
         posteriors += (double)hypotheses[i].posterior;
     }
     ck_assert_double_eq_tol(posteriors, 1, 1e-5); /* a sum of a few floats */
-    if (end_encoding - best->tokens[0].encoding > l->longest)
-        l->longest = end_encoding - best->tokens[0].encoding;
+    if (end_frame - best->tokens[0].frame > l->longest)
+        l->longest = end_frame - best->tokens[0].frame;
     l->segments++;
 }
 
@@ -87,20 +87,21 @@ static void advance(const fixture *f, search *s, const float *encodings, size_t 
 static void decode(const fixture *f, search *s, const char *script, uint64_t seed, bool finish)
 {
     float *encodings = fixture_encodings(script, seed);
-    size_t count = strlen(script), done = 0;
+    ck_assert_uint_eq(strlen(script) % f->config.ctc_frames, 0);
+    size_t count = strlen(script) / f->config.ctc_frames, done = 0;
     do {
         size_t part = count - done < FIXTURE_MAX_ROWS ? count - done : FIXTURE_MAX_ROWS;
-        advance(f, s, encodings + done * FIXTURE_DIMENSION, part, finish && done + part == count);
+        advance(f, s, encodings + done * f->config.dimension, part, finish && done + part == count);
         done += part;
     } while (done < count);
     free(encodings);
 }
 
-static void check_script(
-    const search_options *options, const char *script, const char *expected, listener *l)
+static void check_script_frames(size_t ctc_frames, const search_options *options,
+    const char *script, const char *expected, listener *l)
 {
     fixture f;
-    fixture_open(&f);
+    fixture_open_frames(&f, ctc_frames);
     *l = (listener){.length = 0};
     search *s = new_search(&f, options, l);
     decode(&f, s, script, 3, true);
@@ -108,6 +109,12 @@ static void check_script(
     ck_assert_uint_eq(search_position(s), strlen(script));
     search_destroy(s);
     fixture_close(&f);
+}
+
+static void check_script(
+    const search_options *options, const char *script, const char *expected, listener *l)
+{
+    check_script_frames(1, options, script, expected, l);
 }
 
 /* --- Scores --- */
@@ -126,7 +133,7 @@ static void compare_with_plain(
     search *s = new_search(f, options, &l);
     /* All decoded, nothing reported: as finish does it, but for the report. */
     advance(f, s, encodings, count, false);
-    for (size_t i = 0; i < f->config.look_ahead; i++) {
+    for (size_t i = 0; i < f->config.look_ahead * f->config.ctc_frames; i++) {
         search_propose(s, true);
         attention_step steps[SEARCH_MAX_BEAM];
         size_t step_count = search_step_count(s);
@@ -149,7 +156,7 @@ static void compare_with_plain(
         attention_destroy(network);
     }
     ck_assert_uint_eq(l.segments, 0);
-    ck_assert_uint_eq(search_position(s), count);
+    ck_assert_uint_eq(search_position(s), count * f->config.ctc_frames);
 
     search_hypothesis found[SEARCH_MAX_BEAM];
     size_t hypotheses = search_hypotheses(s, SEARCH_MAX_BEAM, found);
@@ -171,9 +178,10 @@ START_TEST(scores_equal_plain)
     static const char *const scripts[] = {
         "A.B..CC.D.", "ABABAB", "..aA.aA..B", "K.JJ.K..KK.aab", "......", "AAAAAA"};
     static const float attention_weights[] = {0, 0.3f, 1};
+    const size_t frames = 1 + (size_t)_i / 6;
     fixture f;
-    fixture_open(&f);
-    search_options options = fixture_options_lm(&f, _i / 3);
+    fixture_open_frames(&f, frames);
+    search_options options = fixture_options_lm(&f, _i / 3 % 2);
     options.token_threshold = 0.02f;
     options.segment_blanks = options.segment_max = 60;
     options.attention_weight = attention_weights[_i % 3];
@@ -181,7 +189,7 @@ START_TEST(scores_equal_plain)
         for (uint64_t seed = 0; seed < 4; seed++) {
             float *encodings = fixture_encodings(scripts[i], 10 * i + seed + 1);
             options.beam = seed < 2 ? 4 : 12;
-            compare_with_plain(&f, &options, encodings, strlen(scripts[i]));
+            compare_with_plain(&f, &options, encodings, strlen(scripts[i]) / frames);
             free(encodings);
         }
     fixture_close(&f);
@@ -262,14 +270,14 @@ static void log_running(listener *l, search *s)
 /* The log of long_script fed in parts of 1 .. most encodings. */
 static listener *decode_in_parts(const fixture *f, search *s, listener *l, size_t most)
 {
-    size_t count = sizeof long_script - 1;
+    size_t count = (sizeof long_script - 1) / f->config.ctc_frames;
     float *encodings = fixture_encodings(long_script, 77);
     uint64_t random = most;
     for (size_t done = 0; done < count;) {
         random = random * 6364136223846793005u + 1442695040888963407u;
         size_t part = 1 + (size_t)(random >> 33) % most;
         part = part < count - done ? part : count - done;
-        advance(f, s, encodings + done * FIXTURE_DIMENSION, part, false);
+        advance(f, s, encodings + done * f->config.dimension, part, false);
         done += part;
     }
     log_running(l, s);
@@ -281,14 +289,15 @@ static listener *decode_in_parts(const fixture *f, search *s, listener *l, size_
 START_TEST(any_cutting_equals_one_call)
 {
     fixture f;
-    fixture_open(&f);
-    search_options options = fixture_options_lm(&f, _i);
-    options.segment_max = 30;
+    fixture_open_frames(&f, 1 + (size_t)_i / 2);
+    search_options options = fixture_options_lm(&f, _i % 2);
+    options.segment_max = 30 / f.config.ctc_frames;
+    options.segment_blanks = 4 / f.config.ctc_frames;
     listener *one = calloc(1, sizeof *one), *parts = calloc(1, sizeof *parts);
     search *s = new_search(&f, &options, one);
     ck_assert_uint_le(sizeof long_script - 1, FIXTURE_MAX_ROWS);
     float *encodings = fixture_encodings(long_script, 77);
-    advance(&f, s, encodings, sizeof long_script - 1, false);
+    advance(&f, s, encodings, (sizeof long_script - 1) / f.config.ctc_frames, false);
     log_running(one, s);
     advance(&f, s, NULL, 0, true);
     ck_assert_uint_ge(one->segments, 7);
@@ -441,6 +450,21 @@ START_TEST(segments_at_pauses)
 }
 END_TEST
 
+/* Pauses are given in encodings, of two frames here, and end at any frame. */
+START_TEST(segments_of_several_frames)
+{
+    listener l;
+    search_options options = fixture_options();
+    options.segment_blanks = 2;
+    check_script_frames(2, &options, "..a.b.....c.d.......", "ab|cd|", &l);
+    ck_assert_ptr_nonnull(strstr(l.log, "segment to 9\n"));
+    ck_assert_ptr_nonnull(strstr(l.log, "segment to 17\n"));
+    check_script_frames(2, &options, "ab...a,,,abb", "abaab|", &l); /* both frames of an encoding */
+    options.attention_weight = 0;
+    check_script_frames(2, &options, "..a.b.....c.d.......", "ab|cd|", &l);
+}
+END_TEST
+
 /* The scores in a log, in order, after the n-th "segment". */
 static size_t scores_of_segment(const listener *l, size_t segment, double *out)
 {
@@ -526,7 +550,7 @@ START_TEST(finish_waives_look_ahead)
     /* And after a flush it goes on. */
     decode(&f, s, ".de", 4, true);
     ck_assert_str_eq(l.text, "abc|de|");
-    ck_assert_uint_eq(l.last_encoding, 5);
+    ck_assert_uint_eq(l.last_frame, 5);
     search_destroy(s);
     fixture_close(&f);
 }
@@ -733,8 +757,8 @@ START_TEST(running_segment)
     ck_assert_uint_ge(count, 2);
     ck_assert_uint_le(count, options.beam);
     ck_assert_uint_eq(h[0].token_count, 2);
-    ck_assert_uint_eq(h[0].tokens[0].encoding, 6);
-    ck_assert_uint_eq(h[0].tokens[1].encoding, 8);
+    ck_assert_uint_eq(h[0].tokens[0].frame, 6);
+    ck_assert_uint_eq(h[0].tokens[1].frame, 8);
     ck_assert_uint_eq(search_hypotheses(s, 1, h), 1);
     count = search_hypotheses(s, SEARCH_MAX_BEAM, h);
     double posteriors = 0;
@@ -779,17 +803,18 @@ int main(void)
 {
     TCase *tcase = tcase_create("search");
     tcase_set_timeout(tcase, 240);
-    tcase_add_loop_test(tcase, scores_equal_plain, 0, 6);
+    tcase_add_loop_test(tcase, scores_equal_plain, 0, 12);
     tcase_add_test(tcase, lm_knows_the_segment_before);
     tcase_add_test(tcase, no_lm_is_none);
     tcase_add_test(tcase, score_of_end);
     tcase_add_test(tcase, end_keeps_order);
-    tcase_add_loop_test(tcase, any_cutting_equals_one_call, 0, 2);
+    tcase_add_loop_test(tcase, any_cutting_equals_one_call, 0, 4);
     tcase_add_loop_test(tcase, reset_equals_new, 0, 2);
     tcase_add_test(tcase, batch_equals_alone);
     tcase_add_loop_test(tcase, all_precisions, 0, 6);
     tcase_add_loop_test(tcase, advance_allocates_nothing, 0, 2);
     tcase_add_test(tcase, segments_at_pauses);
+    tcase_add_test(tcase, segments_of_several_frames);
     tcase_add_test(tcase, segments_start_afresh);
     tcase_add_test(tcase, nothing_said);
     tcase_add_test(tcase, finish_waives_look_ahead);

@@ -41,7 +41,7 @@ END_TEST
 
 START_TEST(pauses_between_segments)
 {
-    activity a = activity_begin(80, 799); /* rounded up to 10 encodings */
+    activity a = activity_begin(80, 799); /* rounded up to 10 frames */
     activity_event out[ACTIVITY_MAX_EVENTS];
     ck_assert_uint_eq(activity_segment(&a, 1, 5, out), 1);
     ck_assert_uint_eq(out[0].event_ms, 0); /* not before the start */

@@ -18,7 +18,7 @@ void spoken_make(spoken *self, float posterior, const char *script)
         ck_assert_ptr_nonnull(mark);
         *mark = '\0';
         token->text = at;
-        token->encoding = strtoull(mark + 1, &at, 10);
+        token->frame = strtoull(mark + 1, &at, 10);
         token->probability = *at == '*' ? strtof(at + 1, &at) : 1;
         if (*at == '|')
             at++;
@@ -30,12 +30,12 @@ transcript_hypothesis spoken_hypothesis(const spoken *self)
     return (transcript_hypothesis){self->tokens, self->count, self->posterior};
 }
 
-void spoken_segment(transcript *self, const char *script, uint64_t end_encoding)
+void spoken_segment(transcript *self, const char *script, uint64_t end_frame)
 {
     spoken best;
     spoken_make(&best, 1, script);
     transcript_hypothesis hypothesis = spoken_hypothesis(&best);
-    transcript_segment(self, &hypothesis, 1, end_encoding);
+    transcript_segment(self, &hypothesis, 1, end_frame);
 }
 
 void spoken_advance(

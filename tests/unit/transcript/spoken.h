@@ -1,4 +1,4 @@
-/* Hypotheses for tests, written as text: tokens separated by '|', each with the encoding that
+/* Hypotheses for tests, written as text: tokens separated by '|', each with the frame that
  * triggered it and, where it isn't 1, its probability:
  *
  *     spoken best;
@@ -23,7 +23,7 @@ void spoken_make(spoken *self, float posterior, const char *script);
 transcript_hypothesis spoken_hypothesis(const spoken *self);
 
 /* One segment with one hypothesis of posterior 1. */
-void spoken_segment(transcript *transcript, const char *script, uint64_t end_encoding);
+void spoken_segment(transcript *transcript, const char *script, uint64_t end_frame);
 /* An advance whose running segment has one hypothesis; script NULL: none. */
 void spoken_advance(transcript *transcript, const char *script, size_t stable, uint64_t position,
     uint64_t trailing);

@@ -12,7 +12,7 @@ static const transcript_options defaults = {
     .endpoint_ms = 800,
     .max_utterance_ms = 20000,
     .max_alternatives = 1,
-    .encoding_ms = 80,
+    .frame_ms = 80,
 };
 
 static transcript *create(transcript_options options)
@@ -55,13 +55,12 @@ static void ck_no_interim(transcript *self)
     ck_assert_int_eq(transcript_take_interim(self, &result), STENO_AGAIN);
 }
 
-static void segment_of(
-    transcript *self, const spoken *hypotheses, size_t count, uint64_t end_encoding)
+static void segment_of(transcript *self, const spoken *hypotheses, size_t count, uint64_t end_frame)
 {
     transcript_hypothesis given[8];
     for (size_t i = 0; i < count; i++)
         given[i] = spoken_hypothesis(hypotheses + i);
-    transcript_segment(self, given, count, end_encoding);
+    transcript_segment(self, given, count, end_frame);
 }
 
 START_TEST(test_words)
@@ -118,7 +117,7 @@ END_TEST
 
 START_TEST(test_confidence)
 {
-    /* the: in all three (at a neighbouring encoding in the last), sqrt(0.9 * 0.4) = 0.6.
+    /* the: in all three (at a neighbouring frame in the last), sqrt(0.9 * 0.4) = 0.6.
      * cat: in the first, and in the second far away, which doesn't count: 0.5 * 0.8.
      * sat: in the first and third: (0.5 + 0.2) * 1. */
     spoken given[3];
@@ -285,7 +284,7 @@ END_TEST
 
 START_TEST(test_endpoint_between_segments)
 {
-    /* Two segments in one step of the search: a pause of 10 encodings parts them, one of 9 does
+    /* Two segments in one step of the search: a pause of 10 frames parts them, one of 9 does
      * not. */
     transcript *self = create(defaults);
     spoken_segment(self, " one@3", 8);
@@ -383,7 +382,7 @@ static size_t final_words(transcript *self)
 
 START_TEST(test_memory_is_full)
 {
-    /* Far more segments, words and bytes than an utterance of 800 ms can hold, all at one encoding:
+    /* Far more segments, words and bytes than an utterance of 800 ms can hold, all at one frame:
      * some segments of a few words, then one of as many as can be.  Finals come early and no word
      * is lost. */
     transcript_options options = defaults;
@@ -584,8 +583,8 @@ START_TEST(test_arguments)
         {{true, 800, TRANSCRIPT_MAX_UTTERANCE_MS + 1, 1, 80}, 8, 8, "max_utterance_ms"},
         {{true, 800, 20000, 0, 80}, 8, 8, "max_alternatives"},
         {{true, 800, 20000, TRANSCRIPT_MAX_ALTERNATIVES + 1, 80}, 8, 8, "max_alternatives"},
-        {{true, 800, 20000, 1, 0}, 8, 8, "encoding_ms"},
-        {{true, 800, 20000, 1, 1001}, 8, 8, "encoding_ms"},
+        {{true, 800, 20000, 1, 0}, 8, 8, "frame_ms"},
+        {{true, 800, 20000, 1, 1001}, 8, 8, "frame_ms"},
         {{true, 800, 20000, 1, 80}, 0, 8, "max_tokens"},
         {{true, 800, 20000, 1, 80}, SIZE_MAX, 8, "max_tokens"},
         {{true, 800, 20000, 1, 80}, 8, 0, "max_hypotheses"},

@@ -1,6 +1,6 @@
 /*
  * What must hold for any speech and any settings.  A seeded generator makes up what a search would
- * say of a stream: tokens at rising encodings, segments closed at a fixed pause, and while a
+ * say of a stream: tokens at rising frames, segments closed at a fixed pause, and while a
  * segment runs a growing best hypothesis whose last tokens may still change, with competitors.
  * The expected words are put together here by simpler means: all best texts in a row, split at
  * spaces.
@@ -18,7 +18,7 @@ enum {
     TOKENS = 40, /* of a hypothesis */
     HYPOTHESES = 4,
     SEGMENTS = 40,
-    PAUSE = 5, /* encodings: the search's own */
+    PAUSE = 5, /* frames: the search's own */
     WORDS = SEGMENTS * TOKENS,
 };
 
@@ -26,13 +26,13 @@ typedef struct segment {
     transcript_token tokens[HYPOTHESES][TOKENS];
     transcript_hypothesis hypotheses[HYPOTHESES];
     size_t count;
-    uint64_t end_encoding;
+    uint64_t end_frame;
 } segment;
 
 typedef struct speech {
     segment segments[SEGMENTS];
     size_t count;
-    uint64_t end_encoding;
+    uint64_t end_frame;
     char text[1 << 14]; /* all best hypotheses, spaces made single */
     size_t word_count;
     bool ends_segment[WORDS]; /* a segment ends with this word */
@@ -56,12 +56,12 @@ static size_t draw(size_t bound)
     return (size_t)((x ^ x >> 31) % bound);
 }
 
-static transcript_token draw_token(uint64_t encoding)
+static transcript_token draw_token(uint64_t frame)
 {
     static const char *const texts[] = {
         " a", " b", " the", " ", "s", "ing", " \xC3\xA9t", "'", " in", "er"};
     return (transcript_token){
-        texts[draw(sizeof texts / sizeof *texts)], encoding, (float)draw(1001) / 1000};
+        texts[draw(sizeof texts / sizeof *texts)], frame, (float)draw(1001) / 1000};
 }
 
 /* Adds a hypothesis' text to the expected text. */
@@ -90,13 +90,13 @@ static void expect(speech *said, const transcript_hypothesis *best)
 static void draw_segment(speech *said, segment *part, uint64_t begin)
 {
     size_t tokens = 1 + draw(TOKENS);
-    uint64_t encoding = begin;
+    uint64_t frame = begin;
     for (size_t i = 0; i < tokens; i++) {
-        part->tokens[0][i] = draw_token(encoding);
-        encoding += 1 + draw(PAUSE - 1);
+        part->tokens[0][i] = draw_token(frame);
+        frame += 1 + draw(PAUSE - 1);
     }
-    uint64_t last = part->tokens[0][tokens - 1].encoding;
-    part->end_encoding = last + 1 + PAUSE;
+    uint64_t last = part->tokens[0][tokens - 1].frame;
+    part->end_frame = last + 1 + PAUSE;
     part->count = 1 + draw(HYPOTHESES);
     for (size_t h = 0; h < part->count; h++) {
         size_t count = tokens;
@@ -104,7 +104,7 @@ static void draw_segment(speech *said, segment *part, uint64_t begin)
             memcpy(part->tokens[h], part->tokens[0], tokens * sizeof(transcript_token));
             for (size_t changes = draw(3); changes > 0; changes--) {
                 size_t i = draw(tokens);
-                part->tokens[h][i] = draw_token(part->tokens[h][i].encoding);
+                part->tokens[h][i] = draw_token(part->tokens[h][i].frame);
             }
             count -= draw(2);
         }
@@ -120,12 +120,12 @@ static speech *draw_speech(uint64_t seed)
     ck_assert_ptr_nonnull(said);
     state = seed;
     said->count = draw(SEGMENTS + 1);
-    uint64_t encoding = draw(20);
+    uint64_t frame = draw(20);
     for (size_t i = 0; i < said->count; i++) {
-        draw_segment(said, said->segments + i, encoding);
-        encoding = said->segments[i].end_encoding + draw(i % 3 ? 4 : 25);
+        draw_segment(said, said->segments + i, frame);
+        frame = said->segments[i].end_frame + draw(i % 3 ? 4 : 25);
     }
-    said->end_encoding = encoding + draw(30);
+    said->end_frame = frame + draw(30);
     return said;
 }
 
@@ -232,22 +232,22 @@ static void advance_within(
     transcript_token running[TOKENS];
     size_t count = 0, stable = 0;
     const transcript_hypothesis *best = part->hypotheses;
-    while (count < best->token_count && best->tokens[count].encoding < position) {
+    while (count < best->token_count && best->tokens[count].frame < position) {
         running[count] = best->tokens[count];
         count++;
     }
     if (count > 0) {
         stable = draw(count + 1);
         if (stable < count && draw(2))
-            running[count - 1] = draw_token(running[count - 1].encoding);
-        last_end = running[count - 1].encoding + 1;
+            running[count - 1] = draw_token(running[count - 1].frame);
+        last_end = running[count - 1].frame + 1;
     }
     transcript_hypothesis hypotheses[2] = {{running, count, 0.75f}, {running, stable, 0.25f}};
     uint64_t trailing = position > last_end ? position - last_end : 0;
     transcript_advance(self, hypotheses, draw(2) ? 2 : 1, stable, position, trailing);
 }
 
-/* Plays the speech in steps of `step` encodings. */
+/* Plays the speech in steps of `step` frames. */
 static heard *play(
     transcript *self, const speech *said, const transcript_options *options, uint64_t step)
 {
@@ -255,12 +255,12 @@ static heard *play(
     require(out);
     size_t next = 0;
     uint64_t last_end = 0;
-    for (uint64_t position = step; position < said->end_encoding + step; position += step) {
-        for (; next < said->count && said->segments[next].end_encoding <= position; next++) {
+    for (uint64_t position = step; position < said->end_frame + step; position += step) {
+        for (; next < said->count && said->segments[next].end_frame <= position; next++) {
             const segment *part = said->segments + next;
-            transcript_segment(self, part->hypotheses, part->count, part->end_encoding);
+            transcript_segment(self, part->hypotheses, part->count, part->end_frame);
             hear_final(self, out, options);
-            last_end = part->end_encoding - PAUSE;
+            last_end = part->end_frame - PAUSE;
         }
         if (next < said->count)
             advance_within(self, said->segments + next, position, last_end);
@@ -311,7 +311,7 @@ START_TEST(test_any_settings)
             .endpoint_ms = endpoints_ms[draw(5)],
             .max_utterance_ms = utterances_ms[draw(4)],
             .max_alternatives = 1 + (uint32_t)draw(6),
-            .encoding_ms = 80,
+            .frame_ms = 80,
         };
         transcript *self;
         ck_assert_int_eq(transcript_create(&options, TOKENS, HYPOTHESES, &self, NULL), STENO_OK);
