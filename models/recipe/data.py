@@ -1,4 +1,4 @@
-"""Recordings in memory, frame targets from alignments, batches with augmentation."""
+"""Recordings, frame targets from alignments, batches of recordings that augment.py has changed."""
 
 import os
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from align import read_dictionary
+from augment import SPEED, Augment
 from features import HOP, RATE_HZ
 from units import Units
 
@@ -100,70 +101,6 @@ class Recordings:
         return tokens, triggers
 
 
-class Augment:
-    """What a recording goes through before its features; level 0 does nothing."""
-
-    def __init__(self, noise, level, generator):
-        self.noise, self.level, self.random = noise, level, generator
-
-    def noise_piece(self, count):
-        rows = self.noise.rows
-        piece = self.noise.samples(rows[self.random.integers(len(rows))])
-        if len(piece) < count:
-            piece = np.tile(piece, count // len(piece) + 1)
-        start = self.random.integers(len(piece) - count + 1)
-        return piece[start : start + count]
-
-    def quiet(self, count):
-        """Sound without a word in it: digital silence, recorded or coloured noise, hum, tones."""
-        kind, random = self.random.integers(6), self.random
-        time = np.arange(count) / RATE_HZ
-        level = 10 ** random.uniform(-4, -0.7)
-        if kind == 0:
-            return np.zeros(count, np.float32)
-        if kind == 1:
-            return (level * random.standard_normal(count)).astype(np.float32)
-        if kind == 2:
-            hum = random.choice([50, 60]) * (1 + 0.002 * random.standard_normal())
-            wave = sum(random.uniform(0, 1) / k * np.sin(2 * np.pi * hum * k * time) for k in (1, 2, 3, 5, 7))
-            return (level * wave).astype(np.float32)
-        if kind == 3:
-            return self._tones(time, level)
-        piece = self.noise_piece(count)
-        return (piece * level / (np.sqrt(np.mean(piece**2)) + 1e-6) * 0.3).astype(np.float32)
-
-    def _tones(self, time, level):
-        """Pairs of tones with gaps, as keypads and signals make."""
-        random, wave = self.random, np.zeros(len(time), np.float32)
-        position = 0
-        while position < len(time):
-            on, off = (int(RATE_HZ * random.uniform(0.05, 0.6)) for _ in range(2))
-            part = time[position : position + on]
-            for hz in (random.uniform(300, 1000), random.uniform(1000, 3000)):
-                wave[position : position + on] += level * np.sin(2 * np.pi * hz * part)
-            position += on + off
-        return wave
-
-    def speed(self, samples):
-        factor = self.random.choice([0.9, 1.0, 1.1])
-        if factor == 1.0:
-            return samples
-        place = np.arange(int(len(samples) / factor)) * factor
-        return np.interp(place, np.arange(len(samples)), samples).astype(np.float32)
-
-    def __call__(self, samples):
-        random = self.random
-        if self.level <= 0:
-            return samples
-        if random.random() < 0.3 * self.level:
-            noise = self.noise_piece(len(samples))
-            ratio = 10 ** (random.uniform(5, 30) / 20)
-            noise = noise * np.sqrt(np.mean(samples**2)) / (np.sqrt(np.mean(noise**2)) + 1e-6) / ratio
-            samples = samples + noise.astype(np.float32)
-        samples = samples * 10 ** (random.uniform(-12, 6) / 20)
-        return np.clip(samples, -1, 1)
-
-
 class Batch:
     """samples [B, N] padded with zeros, counts [B]; tokens and triggers as lists; phones [B, F]."""
 
@@ -179,6 +116,13 @@ class Batch:
         for row, target in enumerate(phones):
             if target is not None:
                 self.phones[row, : len(target)] = torch.from_numpy(target)
+
+
+def stretched(phones, frames, factor):
+    """The phones of `frames` frames each of which stands for `factor` old ones."""
+    if phones is None:
+        return None
+    return phones[np.minimum((np.arange(frames) * factor).astype(np.int64), len(phones) - 1)]
 
 
 def phone_targets(batch, encodings, subsampling, slots):
@@ -226,7 +170,7 @@ class Sampler:
         return self._make(self._queue.pop(), level, sample_units)
 
     def _make(self, rows, level, sample_units):
-        augment = Augment(self.noise, level, self.random)
+        augment = Augment(self.noise, level, self.random, self.recordings)
         samples, tokens, triggers, phones = [], [], [], []
         for row in rows:
             piece = self.recordings.samples(row)
@@ -237,10 +181,10 @@ class Sampler:
             encodings = (frames - 1) // subsampling + 1
             row_tokens, row_triggers = self.recordings.unit_triggers(row, encodings, subsampling, ctc_frames)
             row_phones = self.recordings.phone_frames(row, frames)
-            if level > 0 and self.random.random() < 0.5 * level:
-                changed = augment.speed(piece)
-                if len(changed) != len(piece):
-                    piece, row_triggers, row_phones = changed, None, None
+            if self.random.random() < SPEED * level:
+                piece, factor = augment.speed(piece)
+                if factor != 1:
+                    row_triggers, row_phones = None, stretched(row_phones, -(-len(piece) // HOP), factor)
             if sample_units:
                 row_tokens = self.recordings.units.encode(row[5], sample=True)
             samples.append(augment(piece))

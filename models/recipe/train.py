@@ -22,6 +22,7 @@ import time
 import torch
 import torch.multiprocessing as multiprocessing
 
+from augment import mask_features
 from data import Recordings, Sampler
 from evaluate import greedy_error_rate
 from features import HOP, RATE_HZ, LogMel
@@ -42,7 +43,7 @@ def parse():
     parser.add_argument("--evaluate", type=float, default=10, help="minutes between evaluations")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--level", type=float, default=1.0, help="of augmentation by noise, level and speed, 0..1")
+    parser.add_argument("--level", type=float, default=1.0, help="of augmentation (augment.py), 0..1")
     parser.add_argument("--mask", type=float, default=0.35, help="strength of SpecAugment, 0..1")
     parser.add_argument("--sample-units", action="store_true", help="cut words into units differently each time")
     parser.add_argument("--decoder-every", type=int, default=1, help="train the decoder on every so many'th batch")
@@ -80,19 +81,6 @@ def some_frames(network, recordings, count=24, seconds=5):
 def learning_rate(progress, peak):
     """Rises over the first 3 %, holds, falls linearly to nothing over the last 60 %."""
     return peak * min(1.0, (progress + 0.002) / 0.03, max(0.0, (1 - progress) / 0.6) + 0.003)
-
-
-def mask_features(frames, counts, strength, generator):
-    """SpecAugment in place: two bands of up to 27 bins, time masks of up to 5 % each."""
-    for row, count in enumerate(counts.tolist()):
-        for _ in range(2):
-            width = int(torch.randint(0, max(1, int(27 * strength)) + 1, (1,), generator=generator))
-            low = int(torch.randint(0, frames.shape[2] - width + 1, (1,), generator=generator))
-            frames[row, :, low : low + width] = 0
-        for _ in range(int(min(10, count // 100) * strength)):
-            width = int(torch.randint(0, max(1, count // 20) + 1, (1,), generator=generator))
-            low = int(torch.randint(0, max(1, count - width), (1,), generator=generator))
-            frames[row, low : low + width] = 0
 
 
 class Stage:
