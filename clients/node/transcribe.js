@@ -3,10 +3,17 @@
  * Google's own Speech-to-Text client, unmodified, with a Steno daemon.
  *
  *     npm install
- *     node transcribe.js [--server HOST:PORT] [--mode stream|whole|long] [--interim] FILE
+ *     node transcribe.js [OPTION]... FILE
+ *
+ *     --server HOST:PORT          where the daemon listens (127.0.0.1:50051)
+ *     --mode stream|whole|long    StreamingRecognize, Recognize or LongRunningRecognize (stream)
+ *     --interim                   also the guesses before each result, on standard error
+ *     --ca FILE                   TLS, with a server that this authority (PEM) vouches for
+ *     --tls                       TLS, with a server that one of the usual authorities vouches for
+ *     --token TEXT                sent with each call; needs TLS
  *
  * FILE is a WAV, FLAC, Ogg Opus or MP3 file: its own header says what it is.  Prints a line per
- * final result; with --interim also the guesses before it, on standard error.
+ * final result.
  */
 'use strict';
 
@@ -18,21 +25,53 @@ const {parseArgs} = require('util');
 const speech = require('@google-cloud/speech').v1;
 const {grpc} = require('google-gax');
 
-function makeClient(server) {
-  const [, host, port] = /^(.*):(\d+)$/.exec(server) ?? [];
-  if (!port) throw new Error(`--server ${server}: should be HOST:PORT`);
+/** @typedef {import('@google-cloud/speech').v1.SpeechClient} SpeechClient */
+/** @typedef {{server: string, mode: string, interim: boolean, tls: boolean,
+ *     ca?: string, token?: string}} Options */
+
+/**
+ * What the library would otherwise make of Google's credentials.
+ * @param {Options} options
+ */
+function makeCredentials({ca, tls, token}) {
+  if (!ca && !tls) {
+    if (token) throw new Error('--token: needs --ca or --tls, so that nobody else reads it');
+    return grpc.credentials.createInsecure();
+  }
+  const channel = grpc.credentials.createSsl(ca ? fs.readFileSync(ca) : null);
+  if (!token) return channel;
+  const metadata = new grpc.Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  const call = grpc.credentials.createFromMetadataGenerator((_, done) => done(null, metadata));
+  return grpc.credentials.combineChannelCredentials(channel, call);
+}
+
+/**
+ * @param {Options} options
+ * @returns {SpeechClient}
+ */
+function makeClient(options) {
+  const [, host, port] = /^(.*):(\d+)$/.exec(options.server) ?? [];
+  if (!port) throw new Error(`--server ${options.server}: should be HOST:PORT`);
   return new speech.SpeechClient({
     apiEndpoint: host,
     port: Number(port),
-    // Without TLS there are no credentials either.
-    sslCreds: grpc.credentials.createInsecure(),
+    sslCreds: makeCredentials(options),
   });
 }
 
 const config = {languageCode: 'en-US'};
 
+/**
+ * Sends the file piece by piece, as live audio would come.
+ * @param {SpeechClient} client
+ * @param {string} path
+ * @param {boolean} interim
+ * @returns {Promise<string[]>} the final results' texts
+ */
 function stream(client, path, interim) {
   return new Promise((resolve, reject) => {
+    /** @type {string[]} */
     const lines = [];
     const call = client.streamingRecognize({config, interimResults: interim});
     call.on('error', reject);
@@ -48,14 +87,30 @@ function stream(client, path, interim) {
   });
 }
 
-const transcripts = response => response.results.map(result => result.alternatives[0].transcript);
+/**
+ * @param {{results?: {alternatives?: {transcript?: string | null}[] | null}[] | null}} response
+ * @returns {string[]}
+ */
+function transcripts(response) {
+  return (response.results ?? []).map(result => result.alternatives?.[0].transcript ?? '');
+}
 
+/**
+ * The file in one message, and the answer in another.
+ * @param {SpeechClient} client
+ * @param {string} path
+ */
 async function whole(client, path) {
   const audio = {content: fs.readFileSync(path).toString('base64')};
   const [response] = await client.recognize({config, audio});
   return transcripts(response);
 }
 
+/**
+ * Likewise, but the answer is asked for until it is there.
+ * @param {SpeechClient} client
+ * @param {string} path
+ */
 async function long(client, path) {
   const audio = {content: fs.readFileSync(path).toString('base64')};
   const [operation] = await client.longRunningRecognize({config, audio});
@@ -70,14 +125,20 @@ async function main() {
       server: {type: 'string', default: '127.0.0.1:50051'},
       mode: {type: 'string', default: 'stream'},
       interim: {type: 'boolean', default: false},
+      tls: {type: 'boolean', default: false},
+      ca: {type: 'string'},
+      token: {type: 'string'},
     },
   });
-  const modes = {stream, whole, long};
-  if (positionals.length !== 1 || !Object.hasOwn(modes, values.mode))
-    throw new Error('usage: transcribe.js [--server HOST:PORT] [--mode stream|whole|long] FILE');
-  const client = makeClient(values.server);
+  const options = /** @type {Options} */ (values);
+  const modes = new Map(Object.entries({stream, whole, long}));
+  const mode = modes.get(options.mode);
+  if (positionals.length !== 1 || !mode)
+    throw new Error('usage: transcribe.js [--server HOST:PORT] [--mode stream|whole|long] ' +
+      '[--interim] [--ca FILE|--tls] [--token TEXT] FILE');
+  const client = makeClient(options);
   try {
-    const lines = await modes[values.mode](client, positionals[0], values.interim);
+    const lines = await mode(client, positionals[0], options.interim);
     for (const line of lines) console.log(line.trimStart());
   } finally {
     await client.close();

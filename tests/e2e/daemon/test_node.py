@@ -1,67 +1,98 @@
-"""Google's own client for Node, unmodified, on a daemon of ours.  Installed by npm into the build
-folder; skipped where there is no npm or it cannot get the package."""
+"""Google's own client for Node, unmodified, on a daemon of ours: in plaintext and over TLS.
+Installed by npm into the build folder; skipped where there is no npm or it cannot get the package.
+"""
 
 import os
-import pathlib
-import shutil
 import subprocess
 import unittest
 
+import certificates
+import node
 import running
 import speaking
 
-CLIENT = running.SOURCE / "clients" / "node"
-INSTALLED = pathlib.Path(os.environ["NODE_FOLDER"])
+CLIENT = node.Folder(running.SOURCE / "clients" / "node", os.environ["NODE_FOLDER"])
 FLAC = speaking.FORMATS / "speech.flac"
+MODES = ("stream", "whole", "long")
 
 
-def install():
-    """Why the client can't be run, or None."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        return "node and npm are not there"
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "transcribe.js"):
-        shutil.copy(CLIENT / name, INSTALLED / name)
-    if (INSTALLED / "node_modules" / "@google-cloud" / "speech").exists():
-        return None
-    try:
-        subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--fetch-retries", "1",
-             "--fetch-timeout", "20000"],
-            cwd=INSTALLED, check=True, capture_output=True, timeout=240)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        return "npm can't get @google-cloud/speech"
-    return None
-
-
-UNABLE = install()
-
-
-@unittest.skipIf(UNABLE, UNABLE)
+@unittest.skipIf(CLIENT.unable, CLIENT.unable)
 class NodeTest(speaking.SpeechTest):
     def setUp(self):
         super().setUp()
-        self.serve()
+        self.program = self.serve(*self.options())
 
-    def transcribe(self, *arguments):
-        return subprocess.run(
-            ["node", "transcribe.js", "--server", self.address, *map(str, arguments)],
-            cwd=INSTALLED, capture_output=True, text=True, timeout=running.PATIENCE)
+    def options(self):
+        return ()
 
-    def test_the_same_words(self):
+    def transcribe(self, *arguments, address=None):
+        return CLIENT.run("transcribe.js", "--server", address or self.address, *arguments)
+
+    def assert_fails(self, reason, *arguments, **more):
+        result = self.transcribe(*arguments, **more)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn(reason, result.stderr)
+
+    def assert_same_words(self, *arguments, **more):
         expected = [result["text"] for result in speaking.transcribe(FLAC)["results"]]
         self.assertTrue(expected)
-        for mode in ("stream", "whole", "long"):
-            result = self.transcribe("--mode", mode, FLAC)
+        for mode in MODES:
+            result = self.transcribe("--mode", mode, *arguments, FLAC, **more)
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertEqual(result.stdout.splitlines(), expected, mode)
 
-    def test_trouble(self):
-        for mode in ("stream", "whole", "long"):
-            result = self.transcribe("--mode", mode, running.SOURCE / "README.md")
-            self.assertEqual(result.returncode, 1)
-            self.assertIn("encoding: not given", result.stderr)
 
+class Plaintext(NodeTest):
+    def test_the_same_words(self):
+        self.assert_same_words()
+
+    def test_interim_results(self):
+        path = self.folder / "noise.wav"
+        path.write_bytes(speaking.wav_bytes(speaking.noise(12)))
+        result = self.transcribe("--interim", path)
+        self.assertEqual(result.returncode, 0)
+        self.assertTrue(result.stdout)
+        self.assertTrue(result.stderr)
+
+    def test_trouble(self):
+        for mode in MODES:
+            self.assert_fails("encoding: not given", "--mode", mode, running.SOURCE / "README.md")
+        self.assert_fails("no such file", self.folder / "none.wav")
+        self.assert_fails("should be HOST:PORT", FLAC, address="nowhere")
+        self.assert_fails("--token: needs --ca or --tls", "--token", "x", FLAC)
+        self.assert_fails("usage", "--mode", "other", FLAC)
+
+    def test_types(self):
+        result = subprocess.run(["npm", "run", "--silent", "check"], cwd=CLIENT.folder,
+                                capture_output=True, text=True, timeout=600, check=False)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+
+@unittest.skipIf(certificates.UNABLE, certificates.UNABLE)
+class Tls(NodeTest):
+    def options(self):
+        self.authority = certificates.Authority(self.folder)
+        certificate, key = self.authority.issue("server")
+        return ("--listen", "tls:127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key)
+
+    def setUp(self):
+        super().setUp()
+        port = self.program.wait_for(r"listening on tls:127.0.0.1:(\d+)")[1]
+        self.address = f"localhost:{port}"
+
+    def test_the_same_words(self):
+        self.assert_same_words("--ca", self.authority.certificate)
+        # A token goes with it, which a daemon without tokens does not mind.
+        self.assert_same_words("--ca", self.authority.certificate, "--token", "secret")
+
+    def test_other_authorities(self):
+        folder = self.folder / "other"
+        folder.mkdir()
+        for arguments in (("--ca", certificates.Authority(folder).certificate), ("--tls",), ()):
+            self.assert_fails("UNAVAILABLE", *arguments, FLAC)
+
+
+del NodeTest
 
 if __name__ == "__main__":
     unittest.main()

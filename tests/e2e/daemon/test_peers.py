@@ -1,0 +1,130 @@
+"""Health and reflection, asked by clients of others: npm's packages (skipped where npm can't get
+them) and the health checking that is inside gRPC's C core."""
+
+import json
+import os
+import unittest
+
+import grpc
+
+import node
+import running
+import speaking
+from speaking import texts, transcribe
+
+PEERS = node.Folder(running.SOURCE / "tests" / "e2e" / "daemon" / "peers",
+                    os.environ["PEERS_FOLDER"])
+SPEECH = "google.cloud.speech.v1.Speech"
+SERVICES = sorted([
+    SPEECH, "google.longrunning.Operations", "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+    "nvidia.riva.asr.RivaSpeechRecognition", "steno.v1.Speech", "vosk.stt.v1.SttService",
+    "vosk.stt.v1.StatsService"])
+
+
+class PeerTest(speaking.SpeechTest):
+    def setUp(self):
+        super().setUp()
+        self.program = self.serve("--drain-seconds", 60)
+
+    def run_peer(self, script, command, *arguments):
+        result = PEERS.run(script, command, self.address, *arguments)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
+        return result.stdout
+
+    def hold_a_stream(self):
+        """Keeps the daemon from ending; close the feed to let it."""
+        feed = speaking.Feed()
+        self.addCleanup(feed.close)
+        answers = self.stream(speaking.GOOGLE + "StreamingRecognize", feed,
+                              speaking.google.StreamingRecognizeResponse)
+        feed.put(next(self.google_requests(b"")))
+        # Answered after the stream has been taken: both came by one connection.
+        running.unary(self.connection, "/grpc.health.v1.Health/Check")
+        return feed, answers
+
+
+@unittest.skipIf(PEERS.unable, PEERS.unable)
+class Health(PeerTest):
+    def test_check(self):
+        lines = self.run_peer("health.js", "check", "", *SERVICES, "none").splitlines()
+        self.assertEqual(lines, ["SERVING"] * (1 + len(SERVICES)) + ["NOT_FOUND"])
+
+    def test_list(self):
+        lines = self.run_peer("health.js", "list").splitlines()
+        self.assertEqual(lines, [" SERVING"] + [f"{name} SERVING" for name in SERVICES])
+
+    def test_watch_until_the_end(self):
+        watches = {name: PEERS.start("health.js", "watch", self.address, name)
+                   for name in ("", SPEECH, "none")}
+        for watch in watches.values():
+            self.addCleanup(watch.stdout.close)
+            self.addCleanup(watch.kill)
+        first = {name: watch.stdout.readline() for name, watch in watches.items()}
+        self.assertEqual(first, {"": "SERVING\n", SPEECH: "SERVING\n", "none": "SERVICE_UNKNOWN\n"})
+        feed, answers = self.hold_a_stream()
+        self.program.tell()
+        for name in ("", SPEECH):
+            self.assertEqual(watches[name].stdout.readline(), "NOT_SERVING\n")
+        feed.close()
+        self.assertEqual(list(answers), [])
+        for watch in watches.values():
+            self.assertEqual(watch.stdout.read(), "UNAVAILABLE\n")
+            self.assertEqual(watch.wait(running.PATIENCE), 0)
+
+
+class CoreHealth(PeerTest):
+    """The C core's own, in Python's gRPC."""
+
+    def watching(self, service):
+        config = {"loadBalancingConfig": [{"round_robin": {}}],
+                  "healthCheckConfig": {"serviceName": service}}
+        return self.channel(self.address, [("grpc.service_config", json.dumps(config)),
+                                           ("grpc.use_local_subchannel_pool", 1)])
+
+    def test_channels_that_watch(self):
+        channel = self.watching(SPEECH)
+        check = "/grpc.health.v1.Health/Check"
+        self.assertEqual(running.unary(channel, check), b"\x08\x01")
+        self.assert_status(grpc.StatusCode.UNAVAILABLE, "",
+                           lambda: running.unary(self.watching("none"), check))
+        feed, answers = self.hold_a_stream()
+        self.program.tell()
+
+        def is_avoided():
+            try:
+                running.unary(channel, check)
+            except grpc.RpcError as error:
+                return error.code() == grpc.StatusCode.UNAVAILABLE
+            return False
+
+        self.assertTrue(running.eventually(is_avoided))
+        feed.close()
+        self.assertEqual(list(answers), [])
+
+
+@unittest.skipIf(PEERS.unable, PEERS.unable)
+class Reflection(PeerTest):
+    def test_list(self):
+        found = json.loads(self.run_peer("reflection.js", "list"))
+        self.assertEqual(found, {"v1": SERVICES, "v1alpha": SERVICES, "other": SERVICES})
+
+    def test_methods(self):
+        found = json.loads(self.run_peer("reflection.js", "methods"))
+        self.assertEqual(found["v1"], found["v1alpha"])
+        self.assertEqual(sorted(found["v1"]), SERVICES)
+        self.assertEqual(found["v1"][SPEECH], [
+            "LongRunningRecognize", "Recognize", "StreamingRecognize"])
+        self.assertEqual(found["other"], ["LongRunningRecognize", "Recognize", "StreamingRecognize"])
+        for service, methods in found["v1"].items():
+            self.assertTrue(methods, service)
+
+    def test_a_call_by_what_it_told(self):
+        path = speaking.FORMATS / "speech.flac"
+        expected = [text.strip() for text in texts(transcribe(path))]
+        self.assertTrue(expected)
+        self.assertEqual(self.run_peer("reflection.js", "call", path).splitlines(), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
