@@ -68,6 +68,7 @@ typedef struct search_options {
                                       NULL: none */
     const struct ngram *lm;        /* decoder/ngram.h, over the decoder's tokens, borrowed until
                                       search_destroy; NULL: none, whatever its weight */
+    const struct search_observer *observer; /* copied; NULL: nobody looks on */
 } search_options;
 
 enum { SEARCH_MAX_BEAM = 32 };
@@ -96,6 +97,28 @@ typedef struct search_sink {
         void *context, const search_hypothesis *hypotheses, size_t count, uint64_t end_frame);
     void *context;
 } search_sink;
+
+/* Where the attention decoder looked when it said what a token is. */
+typedef struct search_alignment {
+    uint64_t trigger;     /* the encoding at which CTC proposed the token */
+    uint64_t first;       /* encodings first .. first + count - 1 were visible, */
+    size_t count;         /* 1..window of them, */
+    const float *weights; /* [count], and this is how much it looked at each: their sum is 1 */
+} search_alignment;
+
+/* Looks on at a search, whose results do not change by it.  Called from decoder_advance, with what
+ * the search itself used, valid during the call; must not touch the search.  Each may be NULL.
+ * A search that is looked on at has more memory (for the alignments), and one that isn't does not
+ * know of this. */
+typedef struct search_observer {
+    /* The next frame of CTC is decoded: its log-probabilities [tokens]. */
+    void (*ctc)(void *context, uint64_t frame, const float *log_probabilities);
+    /* A segment is finished, before the sink is told: the best hypothesis, with an alignment for
+     * each token; alignments is NULL where the attention decoder has no weight. */
+    void (*segment)(void *context, const search_token *tokens, const search_alignment *alignments,
+        size_t count, uint64_t end_frame);
+    void *context;
+} search_observer;
 
 /* The decoder must outlive the search.  STENO_ERROR_ARGUMENT for options out of range: beam
  * 1..SEARCH_MAX_BEAM, token_threshold 0..1 (not 1), weights finite and not negative, those of

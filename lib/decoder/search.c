@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "decoder/beam.h"
+#include "decoder/history.h"
 
 /* Whether to count the probability of the text's end into the scores of a finished segment.  The
  * network has been trained on whole utterances, while segments also end within sentences: until
@@ -40,13 +41,16 @@ struct search {
     const decoder_config *config;
     search_options options;
     search_sink sink;
+    search_observer observer; /* its functions may be NULL */
     bool score_end;
     beam *beam;
-    float *encodings;        /* [2 window, dimension] */
-    float *keys;             /* [2 window, attention] */
-    float *ctc;              /* [look_ahead + 1, ctc_frames, tokens] */
-    float *state_values;     /* of all states */
-    attention_state *states; /* [beam_slots] */
+    float *encodings;             /* [2 window, dimension] */
+    float *keys;                  /* [2 window, attention] */
+    float *ctc;                   /* [look_ahead + 1, ctc_frames, tokens] */
+    float *state_values;          /* of all states */
+    attention_state *states;      /* [beam_slots] */
+    history *history;             /* NULL: nobody looks on at segments, or there is no attention */
+    search_alignment *alignments; /* [segment_max ctc_frames], with a history */
 
     /* Cleared by reset. */
     enum { NOTHING, DECODING, ENDING } proposal;
@@ -108,6 +112,22 @@ static void lay_out_states(search *s)
     }
 }
 
+/* What is needed where someone looks on. */
+static steno_status create_history(search *s, steno_error *error)
+{
+    size_t max_length = s->options.segment_max * s->config->ctc_frames;
+    if (s->options.observer)
+        s->observer = *s->options.observer;
+    s->options.observer = NULL;
+    if (!s->observer.segment || !search_attends(s))
+        return STENO_OK;
+    s->alignments = memory_allocate(max_length, sizeof *s->alignments);
+    if (!s->alignments)
+        return error_memory(error);
+    return history_create(
+        beam_slots(s->options.beam), s->config->window, max_length, &s->history, error);
+}
+
 steno_status search_create(const decoder *d, const search_options *options, search_sink sink,
     search **out_search, steno_error *error)
 {
@@ -135,6 +155,9 @@ steno_status search_create(const decoder *d, const search_options *options, sear
     }
     if (search_attends(s))
         lay_out_states(s);
+    status = create_history(s, error);
+    if (status != STENO_OK)
+        goto fail;
     status = beam_create(&(beam_options){.width = options->beam,
                              .tokens = c->tokens,
                              .max_length = options->segment_max * c->ctc_frames,
@@ -162,6 +185,8 @@ void search_destroy(search *s)
     if (!s)
         return;
     beam_destroy(s->beam);
+    history_destroy(s->history);
+    memory_free(s->alignments);
     memory_free(s->encodings);
     memory_free(s->keys);
     memory_free(s->ctc);
@@ -173,6 +198,8 @@ void search_destroy(search *s)
 void search_reset(search *s)
 {
     beam_restart(s->beam);
+    if (s->history)
+        history_clear(s->history);
     s->proposal = NOTHING;
     s->pushed = 0;
     s->position = 0;
@@ -214,6 +241,15 @@ void search_push(search *s, const float *encoding, const float *key, const float
     s->pushed++;
 }
 
+/* CTC's log-probabilities [tokens] at the frame to decode. */
+static const float *current_ctc(const search *s)
+{
+    const decoder_config *c = s->config;
+    uint64_t encoding = s->position / c->ctc_frames;
+    size_t row = encoding % (c->look_ahead + 1) * c->ctc_frames + s->position % c->ctc_frames;
+    return s->ctc + row * c->tokens;
+}
+
 void search_propose(search *s, bool over)
 {
     const decoder_config *c = s->config;
@@ -222,8 +258,7 @@ void search_propose(search *s, bool over)
         return;
     s->proposal = DECODING;
     s->trigger = encoding;
-    size_t row = encoding % (c->look_ahead + 1) * c->ctc_frames + s->position % c->ctc_frames;
-    beam_propose(s->beam, s->ctc + row * c->tokens, s->position);
+    beam_propose(s->beam, current_ctc(s), s->position);
 }
 
 size_t search_step_count(const search *s)
@@ -254,6 +289,10 @@ attention_step search_get_step(const search *s, size_t index)
 void search_answer(search *s, size_t index, const float *log_probabilities)
 {
     beam_answer(s->beam, index, log_probabilities);
+    if (s->history) {
+        beam_step step = beam_get_step(s->beam, index);
+        history_add(s->history, step.before, step.after, s->trigger, &s->states[step.after]);
+    }
 }
 
 /* --- Segments --- */
@@ -307,6 +346,17 @@ static size_t collect(const search *s, uint64_t end, search_hypothesis *out)
     return count;
 }
 
+/* Shows `count` tokens of the best hypothesis to who looks on. */
+static void show_segment(search *s, size_t count, uint64_t end)
+{
+    const hypothesis *best = beam_get(s->beam, 0);
+    if (!s->observer.segment)
+        return;
+    if (s->history)
+        history_read(s->history, best->slot, best->length, s->alignments);
+    s->observer.segment(s->observer.context, best->tokens, s->alignments, count, end);
+}
+
 /* Hands all tokens before frame `end` to the sink, if the best hypothesis has any. */
 static void report(search *s, uint64_t end)
 {
@@ -315,6 +365,7 @@ static void report(search *s, uint64_t end)
     if (hypotheses[0].token_count == 0)
         return;
     s->reported_end = hypotheses[0].tokens[hypotheses[0].token_count - 1].frame + 1;
+    show_segment(s, hypotheses[0].token_count, end);
     if (s->sink.segment)
         s->sink.segment(s->sink.context, hypotheses, count, end);
 }
@@ -364,6 +415,8 @@ static void cut(search *s)
         return;
     }
     beam_cut(s->beam, tokens, end);
+    for (size_t i = 0; s->history && i < beam_count(s->beam); i++)
+        history_keep(s->history, beam_get(s->beam, i)->slot, beam_get(s->beam, i)->length);
     s->segment_first = end;
 }
 
@@ -380,6 +433,8 @@ void search_commit(search *s)
         return;
     s->proposal = NOTHING;
     beam_commit(s->beam);
+    if (s->observer.ctc)
+        s->observer.ctc(s->observer.context, s->position, current_ctc(s));
     s->position++;
     if (!has_paused(s) &&
         s->position - s->segment_first >= s->options.segment_max * s->config->ctc_frames)
