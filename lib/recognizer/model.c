@@ -353,8 +353,15 @@ void steno_model_get_info(const steno_model *model, steno_model_info *out_info)
         .tokens = (uint32_t)(model->config.decoder.tokens - 1),
         .rate_hz = model->config.frontend.rate_hz,
         .encoding_ms = model->config.encoding_ms,
+        .ctc_frame_ms = model->config.frame_ms,
         .max_chunk_ms = (uint32_t)model->config.encoder.max_chunk * model->config.encoding_ms,
         .precision = precisions[model->precision],
         .operators = model->ops->name,
     };
+}
+
+const char *steno_model_token(const steno_model *model, uint32_t token)
+{
+    assert(model);
+    return vocabulary_text(model->vocabulary, token);
 }

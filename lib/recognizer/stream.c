@@ -186,6 +186,9 @@ static steno_status create_worker_side(steno_stream *s, steno_error *error)
     if (status == STENO_OK && o->phrase_count > 0)
         status = phrases_create(m->vocabulary, o->phrases, o->phrase_count, &s->phrases, error);
     chosen.phrases = s->phrases;
+    if (status == STENO_OK && o->trace)
+        status = trace_create(m, o->trace, s->segment_tokens, &s->trace, error);
+    chosen.observer = s->trace ? trace_observer(s->trace) : NULL;
     s->activity = activity_begin(m->config.frame_ms, o->endpoint_ms);
     if (status == STENO_OK)
         status = search_create(m->decoder, &chosen,
@@ -217,6 +220,7 @@ static void free_parts(steno_stream *s)
     outbox_destroy(s->outbox);
     transcript_destroy(s->transcript);
     search_destroy(s->search);
+    trace_destroy(s->trace);
     phrases_destroy(s->phrases);
     encoder_state_destroy(s->encoder_state);
     frontend_destroy(s->frontend);
@@ -256,6 +260,7 @@ steno_status steno_stream_create(steno_engine *engine, steno_model *model,
         status = create_worker_side(s, error);
     s->options.phrases = NULL;
     s->options.phrase_count = 0;
+    s->options.trace = NULL;
     s->bytes = (size_t)(memory_thread_bytes() - bytes_before);
     if (status == STENO_OK)
         status = engine_task_init(&s->task, engine, model, s->chunk, turn_scratch(model), error);

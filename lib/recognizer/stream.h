@@ -19,6 +19,7 @@
 #include "recognizer/engine.h"
 #include "recognizer/model.h"
 #include "recognizer/outbox.h"
+#include "recognizer/trace.h"
 #include "steno/stream.h"
 #include "transcript/transcript.h"
 
@@ -27,7 +28,7 @@ struct steno_stream {
 
     /* Immutable after creation. */
     steno_model *model;           /* a reference */
-    steno_stream_options options; /* without the phrases, which are the caller's */
+    steno_stream_options options; /* without phrases and trace, which are the caller's */
     phrases *phrases;             /* or NULL */
     size_t chunk;                 /* C, encodings */
     size_t backlog_samples;       /* in the ring: feed takes no more from here on */
@@ -65,6 +66,7 @@ struct steno_stream {
     search *search;
     transcript *transcript;
     activity activity;
+    trace *trace;                      /* or NULL */
     transcript_token *tokens;          /* [beam, segment_tokens] */
     transcript_hypothesis *hypotheses; /* [beam] */
     bool tail_known;                   /* finishing was seen: silence and limit_ms are set */

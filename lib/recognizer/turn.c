@@ -146,22 +146,33 @@ static void plan(part *p, size_t extra_rows)
 
 /* Features. */
 
+/* Returns the frames made of `count` samples more, after `frames` before. */
+static size_t feed_frontend(const part *p, const float *samples, size_t count, size_t frames)
+{
+    const steno_stream *s = p->stream;
+    if (s->trace)
+        trace_samples(s->trace, samples, count);
+    return frontend_feed(
+        s->frontend, samples, count, p->frames + frames * s->model->config.frontend.mel_bins);
+}
+
 static void make_frames(part *p)
 {
     static const float zeros[1024];
     steno_stream *s = p->stream;
-    size_t bins = s->model->config.frontend.mel_bins;
     size_t place = (size_t)(s->read % s->ring_samples);
     size_t first = smallest(p->samples, s->ring_samples - place);
-    size_t frames = frontend_feed(s->frontend, s->ring + place, first, p->frames);
-    frames += frontend_feed(s->frontend, s->ring, p->samples - first, p->frames + frames * bins);
+    size_t frames = feed_frontend(p, s->ring + place, first, 0);
+    frames += feed_frontend(p, s->ring, p->samples - first, frames);
     for (size_t left = p->silence; left > 0;) {
         size_t count = smallest(left, sizeof zeros / sizeof *zeros);
-        frames += frontend_feed(s->frontend, zeros, count, p->frames + frames * bins);
+        frames += feed_frontend(p, zeros, count, frames);
         left -= count;
     }
     assert(frames == p->frame_count);
     s->silence -= p->silence;
+    if (s->trace)
+        trace_frames(s->trace, p->frames, frames);
 }
 
 static uint64_t release_samples(part *p)
@@ -391,6 +402,25 @@ static void run_encoder(part *parts, size_t count, nn_scratch *scratch, steno_en
     times->items += n;
 }
 
+/* Tells those who look on what the turn was; before: *times at its beginning. */
+static void trace_parts(const part *parts, size_t count, const steno_engine_times *before,
+    const steno_engine_times *times)
+{
+    const steno_engine_times spent = {
+        .feature_ns = times->feature_ns - before->feature_ns,
+        .encoder_ns = times->encoder_ns - before->encoder_ns,
+        .decoder_ns = times->decoder_ns - before->decoder_ns,
+        .transcript_ns = times->transcript_ns - before->transcript_ns,
+    };
+    size_t streams = 0;
+    for (size_t i = 0; i < count; i++)
+        streams += !parts[i].idle;
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].stream->trace && !parts[i].idle)
+            trace_turn(parts[i].stream->trace, parts[i].encoding_count, parts[i].stream->chunk,
+                streams, &spent);
+}
+
 void turn_run(engine_task **tasks, size_t count, nn_scratch *scratch, steno_engine_times *times)
 {
     const encoder_config *c = &tasks[0]->model->config.encoder;
@@ -404,6 +434,7 @@ void turn_run(engine_task **tasks, size_t count, nn_scratch *scratch, steno_engi
         parts[i] = (part){.stream = (steno_stream *)tasks[i]};
     plan_all(parts, count, frames, encodings);
 
+    const steno_engine_times before = *times;
     uint64_t start = engine_now_ns();
     for (size_t i = 0; i < count; i++) {
         if (parts[i].idle)
@@ -418,6 +449,7 @@ void turn_run(engine_task **tasks, size_t count, nn_scratch *scratch, steno_engi
 
     for (size_t step = 0; decode_step(parts, count, step, items, scratch, times); step++)
         ;
+    trace_parts(parts, count, &before, times);
     for (size_t i = 0; i < count; i++)
         publish(&parts[i]);
     nn_scratch_release(scratch, mark);

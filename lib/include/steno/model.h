@@ -62,12 +62,17 @@ typedef struct steno_model_info {
     uint32_t tokens;     /* V */
     uint32_t rate_hz;
     uint32_t encoding_ms;      /* milliseconds of audio per encoding */
+    uint32_t ctc_frame_ms;     /* and per frame of CTC: in these the times of words are told */
     uint32_t max_chunk_ms;     /* largest chunk */
     steno_precision precision; /* in use, never AUTO */
     const char *operators;     /* "onednn" or "reference" */
 } steno_model_info;
 
 STENO_API void steno_model_get_info(const steno_model *model, steno_model_info *out_info);
+
+/* The text of unit `token`, which begins with a space where a word does: 1 to steno_model_info's
+ * tokens; "" for others.  Lives as long as the model. */
+STENO_API const char *steno_model_token(const steno_model *model, uint32_t token);
 
 /* The shipped model's path: $STENO_MODEL if set, else where it was installed, else the build's own
  * tree.  NULL if there is none.  Static storage. */

@@ -10,6 +10,7 @@
 #include "steno/result.h"
 #include "steno/status.h"
 #include "steno/stream.h"
+#include "steno/trace.h"
 
 #ifdef __cplusplus
 extern "C" {

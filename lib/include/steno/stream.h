@@ -24,6 +24,7 @@
 #include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/result.h"
+#include "steno/trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -76,6 +77,7 @@ typedef struct steno_stream_options {
                                      has come after FULL: must return quickly, must not call the
                                      stream; may be NULL */
     void *ready_context;
+    const steno_trace *trace; /* who looks on, copied at creation; NULL (default): nobody */
 } steno_stream_options;
 
 STENO_API void steno_stream_options_init(steno_stream_options *options);

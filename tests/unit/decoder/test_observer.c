@@ -200,7 +200,7 @@ static void run(
 
 static const char SCRIPT[] =
     "..a.B..cc.D...e......aBBc.a.....f.g.Hijk.a.b.c.d.e.f.g.h.i.j.k.a.b.C.d"
-    ".e.f.G.h.i.j.k.a.b.c........a,,,,,,b..Cd.e..f..g..h...a..b..c";
+    ".e.f.G.h.i.j.k.a.b.c........a,,,,,,b..Cd.e..f..g..h...a..b..c.";
 
 START_TEST(nothing_changes_by_it)
 {
