@@ -17,13 +17,25 @@
 #include <assert.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
+#include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
+#include <grpc/support/time.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/memory.h"
 #include "daemon/call_private.h"
+
+const char *call_status_name(call_status status)
+{
+    static const char *const names[] = {"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+        "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"};
+    return (unsigned)status < sizeof(names) / sizeof(names[0]) ? names[status] : "UNKNOWN";
+}
 
 /* ---- What is out, and the end of the memory ---- */
 
@@ -37,6 +49,7 @@ static void destroy(call *self)
         memory_free(copy);
     }
     grpc_metadata_array_destroy(&self->headers);
+    grpc_slice_unref(self->answer_header.value);
     gpr_free(self->peer);
     grpc_call_unref(self->grpc);
     memory_free(self);
@@ -70,7 +83,10 @@ static void tell_ready(call *self)
 static grpc_op headers_op(call *self)
 {
     self->sent_headers = true;
-    return (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
+    grpc_op op = {.op = GRPC_OP_SEND_INITIAL_METADATA};
+    op.data.send_initial_metadata.metadata = &self->answer_header;
+    op.data.send_initial_metadata.count = 1;
+    return op;
 }
 
 static void send_message(call *self)
@@ -269,6 +285,17 @@ void call_ring(call *self)
 
 /* ---- Beginning and end ---- */
 
+/* How it ended, where that was not call_finish's doing. */
+static void note_end(call *self)
+{
+    if (self->was_cancelled == 0 || self->is_cut_off)
+        return;
+    bool is_late = gpr_time_cmp(self->deadline, gpr_now(self->deadline.clock_type)) <= 0;
+    self->status = is_late ? CALL_DEADLINE_EXCEEDED : CALL_CANCELLED;
+    snprintf(self->message, sizeof(self->message), "%s",
+        is_late ? "the client's deadline is over" : "the client has gone");
+}
+
 static void on_closed(void *owner, bool success)
 {
     call *self = owner;
@@ -278,8 +305,31 @@ static void on_closed(void *owner, bool success)
     if (self->session != NULL)
         self->method->end(self->session);
     self->session = NULL;
+    note_end(self);
     server_forget(self->server, self);
     release(self);
+}
+
+static bool is_sane_id(const char *id)
+{
+    size_t length = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    return length > 0 && length < CALL_REQUEST_ID_BYTES && id[length] == '\0';
+}
+
+static void choose_request_id(call *self)
+{
+    const char *wanted = call_header(self, "x-request-id");
+    unsigned char random[8] = {0};
+    if (wanted != NULL && is_sane_id(wanted)) {
+        snprintf(self->request_id, sizeof(self->request_id), "%s", wanted);
+    } else {
+        /* Never waits, for so few bytes; should it fail all the same the id is of no use. */
+        (void)!getrandom(random, sizeof(random), GRND_NONBLOCK);
+        for (size_t i = 0; i < sizeof(random); i++)
+            snprintf(self->request_id + 2 * i, 3, "%02x", random[i]);
+    }
+    self->answer_header = (grpc_metadata){.key = grpc_slice_from_static_string("x-request-id"),
+        .value = grpc_slice_from_copied_string(self->request_id)};
 }
 
 call *call_create(
@@ -294,6 +344,7 @@ call *call_create(
     self->peer = grpc_call_get_peer(grpc);
     self->headers = *headers;
     grpc_metadata_array_init(headers);
+    choose_request_id(self);
     self->alarm.owner = self;
     self->reading = (operation){on_read, self};
     self->writing = (operation){on_written, self};
@@ -326,6 +377,9 @@ void call_refuse(call *self, call_status status, const char *message)
 
 void call_cancel(call *self, call_status status, const char *message)
 {
+    self->is_cut_off = true;
+    self->status = status;
+    snprintf(self->message, sizeof(self->message), "%s", message);
     grpc_call_cancel_with_status(self->grpc, (grpc_status_code)status, message, NULL);
 }
 
@@ -334,6 +388,30 @@ void call_cancel(call *self, call_status status, const char *message)
 const char *call_peer(const call *self)
 {
     return self->peer;
+}
+
+const char *call_client(const call *self)
+{
+    return self->client;
+}
+
+bool call_certificate_name(const call *self, char *out_name, size_t size)
+{
+    grpc_auth_context *context = grpc_call_auth_context(self->grpc);
+    grpc_auth_property_iterator names = grpc_auth_context_peer_identity(context);
+    const grpc_auth_property *name = grpc_auth_property_iterator_next(&names);
+    bool is_named = grpc_auth_context_peer_is_authenticated(context) && name != NULL &&
+                    name->value_length < size &&
+                    memchr(name->value, '\0', name->value_length) == NULL;
+    if (is_named)
+        snprintf(out_name, size, "%.*s", (int)name->value_length, name->value);
+    grpc_auth_context_release(context);
+    return is_named;
+}
+
+const char *call_request_id(const call *self)
+{
+    return self->request_id;
 }
 
 const char *call_header(const call *self, const char *key)

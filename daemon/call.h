@@ -43,6 +43,12 @@ typedef enum call_status {
     CALL_UNAUTHENTICATED = 16,
 } call_status;
 
+/* "OK", "INVALID_ARGUMENT", ...: as gRPC writes them.  Static. */
+const char *call_status_name(call_status status);
+
+/* Bytes of who a client is and of a request's id, terminated. */
+enum { CALL_CLIENT_BYTES = 160, CALL_REQUEST_ID_BYTES = 65 };
+
 /* One method of a service. */
 typedef struct call_method {
     const char *path;    /* "/package.Service/Method" */
@@ -87,5 +93,15 @@ void call_wake_at(call *call, uint64_t monotonic_ms);
  * header, or NULL.  Both live as long as the call. */
 const char *call_peer(const call *call);
 const char *call_header(const call *call, const char *key);
+
+/* Who the client is, as far as is known: what its credentials say, else its address without the
+ * port.  As long as the call. */
+const char *call_client(const call *call);
+/* The name on the client's certificate, checked by TLS, copied; false if there is none. */
+bool call_certificate_name(const call *call, char *out_name, size_t size);
+/* What log and client know the call by: the header x-request-id if it is 1 to 64 letters, digits,
+ * dots, dashes and underscores, else one made up.  The client gets it back in the initial metadata.
+ * As long as the call. */
+const char *call_request_id(const call *call);
 
 #endif

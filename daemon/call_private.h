@@ -42,6 +42,12 @@ struct call {
     const call_method *method; /* NULL: refused */
     char *peer;                /* of gpr_malloc */
     grpc_metadata_array headers;
+    char client[CALL_CLIENT_BYTES];
+    char request_id[CALL_REQUEST_ID_BYTES];
+    grpc_metadata answer_header; /* x-request-id */
+    server_refusal refusal;
+    uint64_t began_ms;
+    gpr_timespec deadline;
     operation reading, writing, finishing, closing, waking;
 
     /* Any thread: whether `waking` is out. */
@@ -63,6 +69,7 @@ struct call {
     bool is_writing, sent_headers;
 
     bool finished, sent_status;
+    bool is_cut_off; /* by call_cancel */
     call_status status;
     char message[512];
 

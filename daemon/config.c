@@ -28,7 +28,7 @@ static char *trim(char *text)
 static bool is_section(const char *name)
 {
     return strcmp(name, "server") == 0 || strcmp(name, "recognition") == 0 ||
-           strcmp(name, "limits") == 0;
+           strcmp(name, "limits") == 0 || strcmp(name, "monitoring") == 0;
 }
 
 static steno_status read_section(reader *self, char *text, steno_error *error)
@@ -41,8 +41,8 @@ static steno_status read_section(reader *self, char *text, steno_error *error)
     char *name = trim(text + 1);
     if (!is_section(name))
         return error_set(error, STENO_ERROR_ARGUMENT,
-            "%s: there is no section [%s], but [server], [recognition] and [limits]", self->where,
-            name);
+            "%s: there is no section [%s], but [server], [recognition], [limits] and [monitoring]",
+            self->where, name);
     snprintf(self->section, sizeof(self->section), "%s", name);
     return STENO_OK;
 }
@@ -102,4 +102,17 @@ steno_status config_read(daemon_options *options, const char *path, steno_error 
         status = error_set(error, STENO_ERROR_IO, "%s: %s", path, strerror(errno));
     fclose(file);
     return status;
+}
+
+steno_status config_read_all(
+    daemon_options *options, int argc, char **argv, char *const *environment, steno_error *error)
+{
+    steno_status status = options_read_arguments(options, argc, argv, error);
+    if (status < 0 || options->help || options->version)
+        return status;
+    if ((status = options_read_environment(options, environment, error)) < 0)
+        return status;
+    if (options->config != NULL && (status = config_read(options, options->config, error)) < 0)
+        return status;
+    return options_complete(options, error);
 }

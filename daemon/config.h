@@ -14,6 +14,12 @@
 #include "daemon/options.h"
 #include "steno/status.h"
 
+/* The settings of all sources: command line, environment, the file that either names; completed,
+ * unless the command line asks for help or the version.  options: as of options_init.  Errors as of
+ * all that it does. */
+steno_status config_read_all(
+    daemon_options *options, int argc, char **argv, char *const *environment, steno_error *error);
+
 /* Errors name the file and the line: NOT_FOUND, PERMISSION, IO, ARGUMENT, MEMORY, LIMIT. */
 steno_status config_read(daemon_options *options, const char *path, steno_error *error);
 

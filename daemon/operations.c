@@ -52,7 +52,7 @@ typedef struct waiter {
 } waiter;
 
 struct operations {
-    session_setting setting;
+    speech *speech;
     pthread_t worker;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -214,12 +214,10 @@ static steno_status recognise(operations *self, operation *o, session *s, steno_
 /* Without the mutex; returns with it. */
 static void run(operations *self, operation *o)
 {
-    session_setting setting = self->setting;
-    setting.ready = engine_ready;
-    setting.context = self;
     session *s = NULL;
     steno_error error;
-    steno_status status = session_create(&setting, &o->request->config, &s, &error);
+    steno_status status =
+        speech_begin_session(self->speech, &o->request->config, engine_ready, self, &s, &error);
     if (status == STENO_OK)
         status = recognise(self, o, s, &error);
     session_destroy(s);
@@ -261,13 +259,12 @@ static void *work(void *context)
 
 /* ---- Beginning and end ---- */
 
-steno_status operations_create(
-    const session_setting *setting, operations **out_operations, steno_error *error)
+steno_status operations_create(speech *maker, operations **out_operations, steno_error *error)
 {
     operations *self = memory_allocate(1, sizeof *self);
     if (self == NULL)
         return error_memory(error);
-    self->setting = *setting;
+    self->speech = maker;
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->changed, NULL);
     /* Signals are the main thread's. */
@@ -368,6 +365,16 @@ steno_status operations_start(operations *self, wire_request *request, const cha
     if (status != STENO_OK)
         free_operation(o);
     return status;
+}
+
+uint32_t operations_pending(operations *self)
+{
+    uint32_t count = 0;
+    pthread_mutex_lock(&self->mutex);
+    for (const operation *o = self->first; o != NULL; o = o->next)
+        count += o->state != DONE && !o->deleted;
+    pthread_mutex_unlock(&self->mutex);
+    return count;
 }
 
 static steno_status not_found(const char *name, steno_error *error)

@@ -11,7 +11,7 @@
 #define DAEMON_OPERATIONS_H
 
 #include "daemon/call.h"
-#include "daemon/session.h"
+#include "daemon/speech.h"
 #include "daemon/wire.h"
 
 enum { OPERATIONS_MAX = 256, OPERATIONS_KEPT_MS = 3600 * 1000 };
@@ -20,9 +20,8 @@ enum { OPERATIONS_MAX = 256, OPERATIONS_KEPT_MS = 3600 * 1000 };
 
 typedef struct operations operations;
 
-/* setting: `ready` and `context` are not used. */
-steno_status operations_create(
-    const session_setting *setting, operations **out_operations, steno_error *error);
+/* maker: of the sessions; borrowed until destroy. */
+steno_status operations_create(speech *maker, operations **out_operations, steno_error *error);
 /* Abandons what is not done.  NULL is fine. */
 void operations_destroy(operations *operations);
 
@@ -31,6 +30,9 @@ void operations_destroy(operations *operations);
  * STENO_ERROR_LIMIT when too much waits. */
 steno_status operations_start(operations *operations, wire_request *request, const char *owner,
     wire_output *output, steno_error *error);
+
+/* How many wait to be done or are being done; any thread. */
+uint32_t operations_pending(operations *operations);
 
 /* google.longrunning.Operations: a request's bytes in, the response out.  STENO_ERROR_NOT_FOUND for
  * a name that is none, or of an operation that has expired or was deleted. */

@@ -16,52 +16,64 @@
 #define STREAMS_PER_THREAD 16
 
 static const char *const precisions[] = {"auto", "f32", "bf16", "int8", NULL};
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
 
 #define AT(member) offsetof(daemon_options, member)
 
 static const option_entry entries[] = {
     {"listen", "server", "ADDRESS", OPTION_LIST, AT(listen), 0, 0, NULL, NULL,
         "where to listen: HOST:PORT, tls:HOST:PORT or unix:PATH; may be repeated "
-        "(127.0.0.1:50051, and stenod.sock in $XDG_RUNTIME_DIR or /run if that is writable)"},
+        "(127.0.0.1:50051, and stenod.sock in $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR or /run if that "
+        "is writable)",
+        false},
     {"allow-plaintext-beyond-loopback", "server", NULL, OPTION_SWITCH,
         AT(allow_plaintext_beyond_loopback), 0, 0, NULL, NULL,
-        "listen without TLS where other machines can reach it"},
+        "listen without TLS where other machines can reach it", false},
     {"tls-cert", "server", "FILE", OPTION_TEXT, AT(tls_cert), 0, 0, NULL, NULL,
-        "certificate chain for tls: addresses, in PEM"},
+        "certificate chain for tls: addresses, in PEM", false},
     {"tls-key", "server", "FILE", OPTION_TEXT, AT(tls_key), 0, 0, NULL, NULL,
-        "its private key, in PEM"},
+        "its private key, in PEM", false},
     {"drain-seconds", "server", "N", OPTION_NUMBER, AT(drain_seconds), 0, 86400, NULL, "10",
-        "time that streams get to end after SIGTERM or SIGINT"},
+        "time that streams get to end after SIGTERM or SIGINT", true},
     {"model", "recognition", "FILE", OPTION_TEXT, AT(model), 0, 0, NULL, NULL,
-        "the model (the one that came with stenod)"},
+        "the model (the one that came with stenod)", true},
     {"precision", "recognition", "NAME", OPTION_CHOICE, AT(precision), 0, 0, precisions, "auto",
-        "arithmetic: auto, f32, bf16 or int8"},
+        "arithmetic: auto, f32, bf16 or int8", true},
     {"threads", "recognition", "N", OPTION_NUMBER, AT(threads), 0, 1024, NULL, "0",
-        "threads that recognise; 0: one per core"},
+        "threads that recognise; 0: one per core", false},
     {"chunk", "recognition", "MS", OPTION_NUMBER, AT(chunk_ms), 0, 10000, NULL, "0",
-        "audio recognised at a time, latency against accuracy; 0: the model's largest"},
+        "audio recognised at a time, latency against accuracy; 0: the model's largest", true},
     {"max-streams", "limits", "N", OPTION_NUMBER, AT(max_streams), 0, 65536, NULL, "0",
-        "streams at once; 0: 16 for each thread that recognises"},
+        "streams at once; 0: 16 for each thread that recognises", true},
     {"max-streams-per-client", "limits", "N", OPTION_NUMBER, AT(max_streams_per_client), 0, 65536,
-        NULL, "0", "of one address, Unix sockets counting as one; 0: no limit of its own"},
+        NULL, "0", "of one address, Unix sockets counting as one; 0: no limit of its own", true},
     {"backlog-seconds", "limits", "N", OPTION_NUMBER, AT(backlog_seconds), 1, 600, NULL, "10",
-        "audio that a stream may have waiting before it is not read on"},
+        "audio that a stream may have waiting before it is not read on", true},
     {"max-message-mb", "limits", "N", OPTION_NUMBER, AT(max_message_mb), 1, 1024, NULL, "32",
-        "largest message taken, in MiB"},
+        "largest message taken, in MiB", false},
     {"max-connections", "limits", "N", OPTION_NUMBER, AT(max_connections), 0, 1000000, NULL, "0",
-        "connections at once, others are closed; 0: 1000, or as many as open files allow"},
+        "connections at once, others are closed; 0: 1000, or as many as open files allow", false},
     {"max-calls-per-connection", "limits", "N", OPTION_NUMBER, AT(max_calls_per_connection), 0,
         1000000, NULL, "0",
         "calls at once on one connection; further ones wait in their client; 0: no limit of its "
-        "own"},
+        "own",
+        false},
     {"idle-seconds", "limits", "N", OPTION_NUMBER, AT(idle_seconds), 0, 86400, NULL, "300",
-        "until a connection without a call is closed; 0: never"},
+        "until a connection without a call is closed; 0: never", false},
+    {"log-level", "monitoring", "LEVEL", OPTION_CHOICE, AT(log_level), 0, 0, log_levels, "info",
+        "what to log: error, warning, info or debug, each with those before it", true},
+    {"log-format", "monitoring", "FORMAT", OPTION_CHOICE, AT(log_format), 0, 0, log_formats, "text",
+        "lines of text, or json: an object a line", true},
     {"config", NULL, "FILE", OPTION_TEXT, AT(config), 0, 0, NULL, NULL,
-        "settings: lines of \"option = value\" under [server], [recognition] and [limits]"},
+        "settings: lines of \"option = value\" under [server], [recognition], [limits] and "
+        "[monitoring]",
+        false},
     {"check-config", NULL, NULL, OPTION_SWITCH, AT(check_config), 0, 0, NULL, NULL,
-        "only say whether the settings are right: exit status 0, or 2"},
-    {"help", NULL, NULL, OPTION_SWITCH, AT(help), 0, 0, NULL, NULL, "print this"},
-    {"version", NULL, NULL, OPTION_SWITCH, AT(version), 0, 0, NULL, NULL, "print the version"},
+        "only say whether the settings are right: exit status 0, or 2", false},
+    {"help", NULL, NULL, OPTION_SWITCH, AT(help), 0, 0, NULL, NULL, "print this", false},
+    {"version", NULL, NULL, OPTION_SWITCH, AT(version), 0, 0, NULL, NULL, "print the version",
+        false},
 };
 #define ENTRY_COUNT (sizeof(entries) / sizeof(entries[0]))
 _Static_assert(ENTRY_COUNT <= OPTIONS_MAX, "room in daemon_options.sources");
@@ -334,7 +346,10 @@ steno_status options_read_environment(
 
 static steno_status add_default_addresses(option_list *listen, steno_error *error)
 {
-    const char *folder = getenv("XDG_RUNTIME_DIR");
+    /* The service manager's for the service, a session's for its user. */
+    const char *folder = getenv("RUNTIME_DIRECTORY");
+    if (folder == NULL)
+        folder = getenv("XDG_RUNTIME_DIR");
     char socket[512];
     if (folder == NULL || folder[0] != '/')
         folder = "/run";
@@ -376,7 +391,7 @@ static steno_status check_addresses(const daemon_options *self, steno_error *err
 
 steno_status options_complete(daemon_options *self, steno_error *error)
 {
-    if (self->listen.count == 0) {
+    if (self->listen.count == 0 && !self->has_sockets) {
         steno_status status = add_default_addresses(&self->listen, error);
         if (status < 0)
             return status;
@@ -388,6 +403,39 @@ steno_status options_complete(daemon_options *self, steno_error *error)
     if (self->max_connections == 0)
         self->max_connections = connections_preset();
     return check_addresses(self, error);
+}
+
+/* ---- Reloading ---- */
+
+static bool is_equal_list(const option_list *a, const option_list *b)
+{
+    bool is_equal = a->count == b->count;
+    for (size_t i = 0; is_equal && i < a->count; i++)
+        is_equal = strcmp(a->items[i], b->items[i]) == 0;
+    return is_equal;
+}
+
+static bool is_equal(const option_entry *entry, const void *a, const void *b)
+{
+    if (entry->kind == OPTION_SWITCH)
+        return *(const bool *)a == *(const bool *)b;
+    if (entry->kind == OPTION_LIST)
+        return is_equal_list(a, b);
+    if (entry->kind != OPTION_TEXT)
+        return *(const uint32_t *)a == *(const uint32_t *)b;
+    const char *one = *(char *const *)a, *other = *(char *const *)b;
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+const option_entry *options_next_fixed(
+    const daemon_options *a, const daemon_options *b, const option_entry *after)
+{
+    const option_entry *entry = after != NULL ? after + 1 : entries;
+    while (entry < entries + ENTRY_COUNT &&
+           (entry->reloads ||
+               is_equal(entry, (const char *)a + entry->offset, (const char *)b + entry->offset)))
+        entry++;
+    return entry < entries + ENTRY_COUNT ? entry : NULL;
 }
 
 /* ---- Help ---- */

@@ -36,7 +36,7 @@ typedef enum option_source {
     OPTION_SOURCE_ARGUMENTS,
 } option_source;
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 48
 
 /* Texts are owned; NULL: not given. */
 typedef struct daemon_options {
@@ -60,6 +60,13 @@ typedef struct daemon_options {
     uint32_t max_connections;          /* likewise */
     uint32_t max_calls_per_connection; /* 0: no limit of its own */
     uint32_t idle_seconds;             /* 0: for ever */
+
+    /* monitoring */
+    uint32_t log_level;  /* a log_level */
+    uint32_t log_format; /* a log_format */
+
+    /* Sockets are handed over: no addresses are preset. */
+    bool has_sockets;
 
     /* what to do */
     char *config;
@@ -87,6 +94,7 @@ typedef struct option_entry {
     const char *const *choices; /* ended by NULL */
     const char *preset;         /* as text; NULL: none, or one that options_complete finds */
     const char *help;
+    bool reloads; /* a reload changes it; otherwise a restart does */
 } option_entry;
 
 /* Everything as preset.  Errors: MEMORY; finish is fine then. */
@@ -112,6 +120,11 @@ steno_status options_read_environment(
 /* Finds what nobody has set (addresses, streams by cores) and checks what depends on each other.
  * Errors: ARGUMENT, MEMORY. */
 steno_status options_complete(daemon_options *self, steno_error *error);
+
+/* The option after `after` (NULL: the first) in which the two differ and that a reload does not
+ * change; NULL: there is none. */
+const option_entry *options_next_fixed(
+    const daemon_options *a, const daemon_options *b, const option_entry *after);
 
 void options_print_help(FILE *output);
 

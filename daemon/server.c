@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <grpc/compression.h>
+#include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <grpc/support/log.h>
@@ -76,6 +77,7 @@ struct server {
     _Atomic uint64_t stop_at_ms; /* UINT64_MAX: not to stop */
     _Atomic bool is_rung;        /* `bell` is out */
     _Atomic bool is_closing;     /* the ringer is to go */
+    _Atomic uint32_t max_streams, max_streams_per_client;
     _Atomic uint32_t streams;
     _Atomic uint64_t streams_total;
 
@@ -83,6 +85,7 @@ struct server {
     server_phase phase;
     bool has_cancelled;        /* the calls, time being up */
     uint64_t disconnect_at_ms; /* UINT64_MAX: not yet; 0: done */
+    uint64_t beat_at_ms;       /* UINT64_MAX: never */
     bool is_requesting;
     operation request, bell, stopped;
     grpc_call *requested;
@@ -120,6 +123,14 @@ void server_forget(server *self, call *one)
     self->call_count--;
     if (one->counts)
         atomic_fetch_sub(&self->streams, 1);
+    if (self->limits.ended != NULL)
+        self->limits.ended(
+            self->limits.context, &(server_report){.method = one->method,
+                                      .call = one,
+                                      .status = one->status,
+                                      .message = one->message,
+                                      .refusal = one->refusal,
+                                      .duration_ms = alarms_now_ms() - one->began_ms});
 }
 
 static const call_method *find_method(const server *self, grpc_slice path)
@@ -131,53 +142,71 @@ static const call_method *find_method(const server *self, grpc_slice path)
 }
 
 /* Length of the part of a peer that says who it is: "ipv4:127.0.0.1" of "ipv4:127.0.0.1:4711".
- * Unix peers have no names and count as one. */
+ * Unix peers, and those whose connections were handed over, have no names and count as one. */
 static size_t client_length(const char *peer)
 {
     const char *port = strrchr(peer, ':');
-    return strncmp(peer, "unix", 4) == 0 || port == NULL ? strcspn(peer, ":")
-                                                         : (size_t)(port - peer);
+    bool is_nameless = strncmp(peer, "unix", 4) == 0 || strncmp(peer, "fd", 2) == 0;
+    return is_nameless || port == NULL ? strcspn(peer, ":") : (size_t)(port - peer);
 }
 
-static uint32_t streams_of_client(const server *self, const char *peer)
+static uint32_t streams_of_client(const server *self, const char *client)
 {
-    size_t length = client_length(peer);
     uint32_t count = 0;
     for (const call *one = self->calls; one != NULL; one = one->next)
-        if (one->counts && client_length(one->peer) == length &&
-            memcmp(one->peer, peer, length) == 0)
-            count++;
+        count += one->counts && strcmp(one->client, client) == 0;
     return count;
 }
 
+/* Notes why a call can't be taken. */
+static call_status object(call *one, server_refusal refusal, call_status status)
+{
+    one->refusal = refusal;
+    return status;
+}
+
+/* What there is to say against one more stream. */
+static call_status object_to_stream(
+    const server *self, call *one, uint32_t max_of_client, char *message, size_t size)
+{
+    uint32_t max_streams = atomic_load(&self->max_streams);
+    if (atomic_load(&self->streams) >= max_streams) {
+        snprintf(message, size, "the server's limit of %u streams at once is reached", max_streams);
+        return object(one, SERVER_TOO_MANY_STREAMS, CALL_RESOURCE_EXHAUSTED);
+    }
+    if (max_of_client > 0 && streams_of_client(self, one->client) >= max_of_client) {
+        snprintf(message, size, "the limit of %u streams at once of one client is reached",
+            max_of_client);
+        return object(one, SERVER_CLIENT_TOO_MANY, CALL_RESOURCE_EXHAUSTED);
+    }
+    return CALL_OK;
+}
+
 /* Why a call can't be taken; CALL_OK if it can. */
-static call_status objection(const server *self, const call *one, char *message, size_t size)
+static call_status objection(const server *self, call *one, char *message, size_t size)
 {
     const server_options *limits = &self->limits;
     if (self->phase >= SERVER_STOPPING ||
         (self->phase == SERVER_DRAINING && one->method->recognises)) {
         snprintf(message, size, "the server is shutting down");
-        return CALL_UNAVAILABLE;
+        return object(one, SERVER_SHUTTING_DOWN, CALL_UNAVAILABLE);
     }
     if (self->call_count >= limits->max_calls) {
         snprintf(
             message, size, "the server's limit of %u calls at once is reached", limits->max_calls);
-        return CALL_RESOURCE_EXHAUSTED;
+        return object(one, SERVER_TOO_MANY_CALLS, CALL_RESOURCE_EXHAUSTED);
     }
-    if (!one->method->recognises)
-        return CALL_OK;
-    if (atomic_load(&self->streams) >= limits->max_streams) {
-        snprintf(message, size, "the server's limit of %u streams at once is reached",
-            limits->max_streams);
-        return CALL_RESOURCE_EXHAUSTED;
+    server_client client = {.max_streams = atomic_load(&self->max_streams_per_client)};
+    snprintf(client.name, sizeof(client.name), "%s", one->client);
+    if (limits->admit != NULL) {
+        call_status status =
+            limits->admit(limits->context, one, one->method, &client, message, size);
+        if (status != CALL_OK)
+            return object(one, SERVER_NOT_ADMITTED, status);
+        snprintf(one->client, sizeof(one->client), "%s", client.name);
     }
-    if (limits->max_streams_per_client > 0 &&
-        streams_of_client(self, one->peer) >= limits->max_streams_per_client) {
-        snprintf(message, size, "the limit of %u streams at once of one client is reached",
-            limits->max_streams_per_client);
-        return CALL_RESOURCE_EXHAUSTED;
-    }
-    return CALL_OK;
+    return one->method->recognises ? object_to_stream(self, one, client.max_streams, message, size)
+                                   : CALL_OK;
 }
 
 static void accept_call(server *self)
@@ -188,11 +217,19 @@ static void accept_call(server *self)
                     ? call_create(self, self->requested, &self->headers, method)
                     : NULL;
     if (one == NULL) {
-        grpc_call_cancel_with_status(
-            self->requested, GRPC_STATUS_RESOURCE_EXHAUSTED, "the server has too many calls", NULL);
+        static const char cut[] = "the server has too many calls";
+        grpc_call_cancel_with_status(self->requested, GRPC_STATUS_RESOURCE_EXHAUSTED, cut, NULL);
         grpc_call_unref(self->requested);
+        if (self->limits.ended != NULL)
+            self->limits.ended(self->limits.context, &(server_report){.method = method,
+                                                         .status = CALL_RESOURCE_EXHAUSTED,
+                                                         .message = cut,
+                                                         .refusal = SERVER_TOO_MANY_CALLS});
         return;
     }
+    snprintf(one->client, sizeof(one->client), "%.*s", (int)client_length(one->peer), one->peer);
+    one->began_ms = alarms_now_ms();
+    one->deadline = self->details.deadline;
     char message[256];
     call_status status = CALL_UNIMPLEMENTED;
     if (method != NULL)
@@ -204,6 +241,8 @@ static void accept_call(server *self)
                       : 200),
             (const char *)GRPC_SLICE_START_PTR(self->details.method));
     enlist(self, one);
+    if (method == NULL)
+        one->refusal = SERVER_NO_SUCH_METHOD;
     if (status != CALL_OK) {
         call_refuse(one, status, message);
         return;
@@ -322,6 +361,8 @@ static uint64_t next_ms(const server *self)
         next = stop_at;
     if (self->disconnect_at_ms != 0 && self->disconnect_at_ms < next)
         next = self->disconnect_at_ms;
+    if (self->beat_at_ms < next)
+        next = self->beat_at_ms;
     return next;
 }
 
@@ -357,6 +398,10 @@ static void run_until_stopped(server *self)
         alarm_entry *due;
         while ((due = alarms_take_due(&self->alarms, now)) != NULL)
             call_ring(due->owner);
+        if (now >= self->beat_at_ms) {
+            self->beat_at_ms = now + self->limits.beat_ms;
+            self->limits.beat(self->limits.context);
+        }
         advance_shutdown(self, now);
         if (is_running(self))
             take_event(self, next_ms(self));
@@ -368,6 +413,20 @@ void server_run(server *self)
     if (!self->is_requesting)
         request_call(self);
     run_until_stopped(self);
+}
+
+void server_set_limits(server *self, uint32_t max_streams, uint32_t max_streams_per_client)
+{
+    atomic_store(&self->max_streams, max_streams);
+    atomic_store(&self->max_streams_per_client, max_streams_per_client);
+}
+
+void server_adopt(void *context, int fd)
+{
+    server *self = context;
+    grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
+    grpc_server_add_channel_from_fd(self->grpc, fd, credentials);
+    grpc_server_credentials_release(credentials);
 }
 
 uint32_t server_streams(const server *self)
@@ -522,7 +581,7 @@ static steno_status start_server(server *self, const server_options *options, st
 steno_status server_create(const server_options *options, const call_method *const *methods,
     size_t method_count, server **out_server, steno_error *error)
 {
-    if (options->address_count == 0 || options->max_calls == 0)
+    if ((options->address_count == 0 && !options->adopts) || options->max_calls == 0)
         return error_set(
             error, STENO_ERROR_ARGUMENT, "a server needs an address and room for calls");
     server *self = memory_allocate(1, sizeof(*self));
@@ -534,6 +593,8 @@ steno_status server_create(const server_options *options, const call_method *con
     self->shutdown_fd = -1;
     self->stop_at_ms = UINT64_MAX;
     self->disconnect_at_ms = UINT64_MAX;
+    self->beat_at_ms = options->beat != NULL && options->beat_ms > 0 ? 0 : UINT64_MAX;
+    server_set_limits(self, options->max_streams, options->max_streams_per_client);
     self->request = (operation){on_request, self};
     self->bell = (operation){on_bell, self};
     self->stopped = (operation){on_stopped, self};

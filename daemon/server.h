@@ -14,10 +14,39 @@
 #include "daemon/call.h"
 #include "steno/status.h"
 
+/* Why a call was refused before its service saw it. */
+typedef enum server_refusal {
+    SERVER_TAKEN,            /* it was not */
+    SERVER_NO_SUCH_METHOD,   /* nothing is served there */
+    SERVER_SHUTTING_DOWN,    /* draining */
+    SERVER_TOO_MANY_CALLS,   /* max_calls */
+    SERVER_TOO_MANY_STREAMS, /* max_streams */
+    SERVER_CLIENT_TOO_MANY,  /* the limit of one client */
+    SERVER_NOT_ADMITTED,     /* `admit` did not want it */
+} server_refusal;
+
+/* How a call went, when it is over. */
+typedef struct server_report {
+    const call_method *method; /* NULL: none is served there */
+    const call *call;          /* NULL: cut off in a flood, without anything known of it */
+    call_status status;
+    const char *message; /* "" for CALL_OK */
+    server_refusal refusal;
+    uint64_t duration_ms;
+} server_report;
+
+/* Whom a call is from. */
+typedef struct server_client {
+    char name[CALL_CLIENT_BYTES]; /* preset: its address, without the port */
+    uint32_t max_streams;         /* at once; preset: max_streams_per_client; 0: no limit */
+} server_client;
+
 typedef struct server_options {
-    /* "HOST:PORT" (port 0: any free one), "tls:HOST:PORT", "unix:PATH"; [count] */
+    /* "HOST:PORT" (port 0: any free one), "tls:HOST:PORT", "unix:PATH"; [count], none only where
+     * server_adopt brings the connections (`adopts`) */
     const char *const *addresses;
     size_t address_count;
+    bool adopts;
     uint32_t max_streams;              /* recognising calls at once; RESOURCE_EXHAUSTED beyond */
     uint32_t max_streams_per_client;   /* of one address; 0: no limit of its own */
     uint32_t max_calls;                /* of any kind at once */
@@ -31,6 +60,14 @@ typedef struct server_options {
 
     /* Called once on the server's thread when server_shutdown has been; NULL: nothing to do. */
     void (*draining)(void *context);
+    /* These on the server's thread, too, and not needed either.  beat: at least every beat_ms while
+     * the server is alive.  admit: may say more of the client, or that the call may not be.
+     * ended: a call is over. */
+    void (*beat)(void *context);
+    uint32_t beat_ms;
+    call_status (*admit)(void *context, const call *call, const call_method *method,
+        server_client *client, char *message, size_t size);
+    void (*ended)(void *context, const server_report *report);
     void *context;
 } server_options;
 
@@ -55,6 +92,13 @@ void server_run(server *server);
 void server_shutdown(server *server, uint32_t drain_ms);
 
 void server_destroy(server *server);
+
+/* Other limits from now on, on streams that come.  Any thread. */
+void server_set_limits(server *server, uint32_t max_streams, uint32_t max_streams_per_client);
+
+/* Takes a connection over, a descriptor of a stream socket that does not block, as plaintext.
+ * context: the server.  Any thread, but not after `draining`. */
+void server_adopt(void *context, int fd);
 
 /* Recognising calls under way now, and all so far. */
 uint32_t server_streams(const server *server);

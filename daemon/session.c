@@ -177,6 +177,7 @@ steno_status session_create(const session_setting *setting, const wire_config *c
     if (s == NULL)
         return error_memory(error);
     s->setting = *setting;
+    steno_model_ref(s->setting.model);
     s->config = *config;
     s->piece = memory_allocate(PIECE_FRAMES * STENO_CHANNELS_MAX, sizeof *s->piece);
     steno_status status = s->piece != NULL ? copy_phrases(s, error) : error_memory(error);
@@ -199,6 +200,7 @@ void session_destroy(session *s)
     for (uint32_t i = 0; i < s->channel_count; i++)
         steno_stream_destroy(s->channels[i].stream);
     steno_audio_stream_destroy(s->audio);
+    steno_model_unref(s->setting.model);
     memory_free(s->piece);
     memory_free(s->phrase_text);
     memory_free(s->phrases);

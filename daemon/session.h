@@ -18,10 +18,10 @@
 #include "daemon/wire.h"
 #include "steno/engine.h"
 
-/* What all sessions share. */
+/* What all sessions share; its strings and objects are borrowed during create. */
 typedef struct session_setting {
     steno_engine *engine;
-    steno_model *model;
+    steno_model *model;  /* the session takes a reference */
     uint32_t chunk_ms;   /* of requests that name none */
     uint32_t backlog_ms; /* audio waiting in each stream before advance says STENO_FULL */
     /* Called on a worker thread when advance or next may have something to do. */

@@ -90,17 +90,23 @@ static steno_status answer_delete(speech *self, call *rpc, const uint8_t *bytes,
 static steno_status answer_model(speech *self, call *rpc, const uint8_t *bytes, size_t size,
     wire_output *output, steno_error *error)
 {
+    steno_model *model = speech_model(self);
     steno_model_info info;
-    steno_model_get_info(self->model, &info);
-    return wire_steno_get_model(&info, bytes, size, output, error);
+    steno_model_get_info(model, &info);
+    steno_status status = wire_steno_get_model(&info, bytes, size, output, error);
+    steno_model_unref(model);
+    return status;
 }
 
 static steno_status answer_riva_config(speech *self, call *rpc, const uint8_t *bytes, size_t size,
     wire_output *output, steno_error *error)
 {
+    steno_model *model = speech_model(self);
     steno_model_info info;
-    steno_model_get_info(self->model, &info);
-    return wire_riva_get_config(&info, bytes, size, output, error);
+    steno_model_get_info(model, &info);
+    steno_status status = wire_riva_get_config(&info, bytes, size, output, error);
+    steno_model_unref(model);
+    return status;
 }
 
 /* The request is empty, whatever it holds. */
@@ -215,7 +221,13 @@ int64_t speech_next_request_id(speech *self)
     return ++self->last_request_id;
 }
 
-/* ---- Beginning and end ---- */
+/* ---- The model, and others in its place ---- */
+
+struct speech_change {
+    session_setting setting;
+    struct stat model_file;
+    steno_precision precision;
+};
 
 /* The largest chunk there is, where none was chosen. */
 static uint32_t choose_chunk(const steno_model *model, uint32_t wanted_ms)
@@ -223,47 +235,138 @@ static uint32_t choose_chunk(const steno_model *model, uint32_t wanted_ms)
     if (wanted_ms != 0)
         return wanted_ms;
     steno_model_info info;
-    steno_model_get_info((steno_model *)model, &info);
+    steno_model_get_info(model, &info);
     uint32_t chunk_ms = 1280;
     while (chunk_ms > 160 && chunk_ms > info.max_chunk_ms)
         chunk_ms /= 2;
     return chunk_ms;
 }
 
-static steno_status open_engine(speech *self, const speech_options *options, steno_error *error)
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* The model of the options: the one in use if it is the same, with a reference for the caller. */
+static steno_status open_model(
+    speech *self, const speech_options *options, speech_change *change, steno_error *error)
 {
     const char *path =
         options->model_path != NULL ? options->model_path : steno_model_default_path();
     if (path == NULL)
         return error_set(
             error, STENO_ERROR_NOT_FOUND, "no model found: name one, or set STENO_MODEL");
+    change->precision = options->precision;
+    /* Before opening: should it change between the two, the next reload opens it again. */
+    bool is_there = stat(path, &change->model_file) == 0;
+    if (self->setting.model != NULL && is_there && change->precision == self->precision &&
+        is_same_file(&change->model_file, &self->model_file)) {
+        change->setting.model = speech_model(self);
+        return STENO_OK;
+    }
     steno_model_options model_options = {.precision = options->precision};
-    steno_status status = steno_model_open(path, &model_options, &self->model, error);
-    if (status != STENO_OK)
-        return status;
-    steno_engine_options engine_options = {.threads = options->threads};
-    status = steno_engine_create(&engine_options, &self->engine, error);
-    self->setting = (session_setting){
-        .engine = self->engine,
-        .model = self->model,
-        .chunk_ms = choose_chunk(self->model, options->chunk_ms),
-        .backlog_ms = options->backlog_ms,
-    };
-    return status;
+    return steno_model_open(path, &model_options, &change->setting.model, error);
 }
 
 /* Options that no stream could be made with are better refused before the first one. */
-static steno_status try_stream(const speech *self, steno_error *error)
+static steno_status try_stream(const session_setting *setting, steno_error *error)
 {
     steno_stream_options options;
     steno_stream *stream;
     steno_stream_options_init(&options);
-    options.chunk_ms = self->setting.chunk_ms;
-    if (self->setting.backlog_ms > 2 * options.chunk_ms)
-        options.backlog_ms = self->setting.backlog_ms;
-    steno_status status = steno_stream_create(self->engine, self->model, &options, &stream, error);
+    options.chunk_ms = setting->chunk_ms;
+    if (setting->backlog_ms > 2 * options.chunk_ms)
+        options.backlog_ms = setting->backlog_ms;
+    steno_status status =
+        steno_stream_create(setting->engine, setting->model, &options, &stream, error);
     if (status == STENO_OK)
         steno_stream_destroy(stream);
+    return status;
+}
+
+steno_status speech_prepare(
+    speech *self, const speech_options *options, speech_change **out_change, steno_error *error)
+{
+    speech_change *change = memory_allocate(1, sizeof *change);
+    if (change == NULL)
+        return error_memory(error);
+    steno_status status = open_model(self, options, change, error);
+    if (status == STENO_OK) {
+        change->setting.engine = self->engine;
+        change->setting.chunk_ms = choose_chunk(change->setting.model, options->chunk_ms);
+        change->setting.backlog_ms = options->backlog_ms;
+        status = try_stream(&change->setting, error);
+    }
+    if (status == STENO_OK)
+        *out_change = change;
+    else
+        speech_abandon(change);
+    return status;
+}
+
+void speech_commit(speech *self, speech_change *change)
+{
+    pthread_mutex_lock(&self->mutex);
+    steno_model *before = self->setting.model;
+    self->setting = change->setting;
+    pthread_mutex_unlock(&self->mutex);
+    self->model_file = change->model_file;
+    self->precision = change->precision;
+    steno_model_unref(before);
+    memory_free(change);
+}
+
+void speech_abandon(speech_change *change)
+{
+    if (change != NULL)
+        steno_model_unref(change->setting.model);
+    memory_free(change);
+}
+
+/* The settings of this moment, with a reference to the model. */
+static session_setting take_setting(speech *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    session_setting setting = self->setting;
+    steno_model_ref(setting.model);
+    pthread_mutex_unlock(&self->mutex);
+    return setting;
+}
+
+steno_model *speech_model(speech *self)
+{
+    return take_setting(self).model;
+}
+
+steno_status speech_begin_session(speech *self, const wire_config *config,
+    void (*ready)(void *context), void *context, session **out_session, steno_error *error)
+{
+    session_setting setting = take_setting(self);
+    setting.ready = ready;
+    setting.context = context;
+    steno_status status = session_create(&setting, config, out_session, error);
+    steno_model_unref(setting.model);
+    return status;
+}
+
+const steno_engine *speech_engine(const speech *self)
+{
+    return self->engine;
+}
+
+/* ---- Beginning and end ---- */
+
+static steno_status start_engine(speech *self, const speech_options *options, steno_error *error)
+{
+    steno_engine_options engine_options = {.threads = options->threads};
+    steno_status status = steno_engine_create(&engine_options, &self->engine, error);
+    if (status != STENO_OK)
+        return status;
+    speech_change *change;
+    status = speech_prepare(self, options, &change, error);
+    if (status == STENO_OK)
+        speech_commit(self, change);
     return status;
 }
 
@@ -272,16 +375,15 @@ steno_status speech_create(const speech_options *options, speech **out_speech, s
     speech *self = memory_allocate(1, sizeof *self);
     if (self == NULL)
         return error_memory(error);
+    pthread_mutex_init(&self->mutex, NULL);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     self->last_request_id = (int64_t)now.tv_sec * 1000000;
     self->services = memory_allocate(1, sizeof *self->services);
     steno_status status =
-        self->services != NULL ? open_engine(self, options, error) : error_memory(error);
+        self->services != NULL ? start_engine(self, options, error) : error_memory(error);
     if (status == STENO_OK)
-        status = try_stream(self, error);
-    if (status == STENO_OK)
-        status = operations_create(&self->setting, &self->operations, error);
+        status = operations_create(self, &self->operations, error);
     if (status != STENO_OK) {
         speech_destroy(self);
         return status;
@@ -297,7 +399,8 @@ void speech_destroy(speech *self)
         return;
     operations_destroy(self->operations);
     steno_engine_destroy(self->engine);
-    steno_model_unref(self->model);
+    steno_model_unref(self->setting.model);
+    pthread_mutex_destroy(&self->mutex);
     memory_free(self->services);
     memory_free(self);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/call.h"
+#include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/status.h"
 
@@ -31,6 +32,26 @@ steno_status speech_create(const speech_options *options, speech **out_speech, s
 
 /* The methods served; they live until destroy. */
 size_t speech_methods(speech *speech, const call_method *const **out_methods);
+
+/* Changing the model, the precision, the chunk and the backlog while calls are under way:
+ *
+ *     speech_prepare(speech, &options, &change, &error);     on any one thread; takes its time
+ *     speech_commit(speech, change);                         or speech_abandon(change)
+ *
+ * Sessions that have begun go on with what they began with; those that begin get the new.  What
+ * `options` says of threads is ignored.  A model file that is the one in use, unchanged, is not
+ * opened again.  Errors of prepare as of create; nothing has changed then. */
+typedef struct speech_change speech_change;
+steno_status speech_prepare(
+    speech *speech, const speech_options *options, speech_change **out_change, steno_error *error);
+void speech_commit(speech *speech, speech_change *change);
+/* NULL is fine. */
+void speech_abandon(speech_change *change);
+
+/* What is recognised with now: a reference, for the caller to give back; any thread. */
+steno_model *speech_model(speech *speech);
+/* The engine, for its numbers; as long as speech. */
+const steno_engine *speech_engine(const speech *speech);
 
 /* After every call has ended.  NULL is fine. */
 void speech_destroy(speech *speech);

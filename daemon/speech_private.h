@@ -3,17 +3,22 @@
 #ifndef DAEMON_SPEECH_PRIVATE_H
 #define DAEMON_SPEECH_PRIVATE_H
 
+#include <pthread.h>
+#include <sys/stat.h>
+
 #include "daemon/call.h"
 #include "daemon/operations.h"
 #include "daemon/session.h"
 #include "daemon/speech.h"
 #include "daemon/wire.h"
 
-/* The server's thread, but for what is constant. */
+/* The server's thread, but for what is constant and what the mutex guards. */
 struct speech {
-    steno_model *model;
     steno_engine *engine;
-    session_setting setting; /* `ready` is each session's own */
+    pthread_mutex_t mutex;
+    session_setting setting; /* under the mutex; `ready` is each session's own */
+    struct stat model_file;  /* what was opened; speech_prepare's caller's thread */
+    steno_precision precision;
     operations *operations;
     uint32_t streams, streams_total;
     int64_t last_request_id;
@@ -42,5 +47,9 @@ call_status speech_call_status(steno_status status);
 void speech_fail(call *call, const steno_error *error);
 
 int64_t speech_next_request_id(speech *speech);
+
+/* A session with the model and settings of this moment; any thread.  As session_create. */
+steno_status speech_begin_session(speech *speech, const wire_config *config,
+    void (*ready)(void *context), void *context, session **out_session, steno_error *error);
 
 #endif

@@ -210,11 +210,8 @@ static steno_status take_config(streaming *s, steno_error *error)
     if (s->session != NULL)
         return error_set(error, STENO_ERROR_ARGUMENT,
             "streaming_request: a configuration comes in the first message only");
-    session_setting setting = s->speech->setting;
-    setting.ready = wake;
-    setting.context = s->call;
     s->request.config.request_id = speech_next_request_id(s->speech);
-    return session_create(&setting, &s->request.config, &s->session, error);
+    return speech_begin_session(s->speech, &s->request.config, wake, s->call, &s->session, error);
 }
 
 static steno_status take_request(streaming *s, steno_error *error)

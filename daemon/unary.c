@@ -83,13 +83,11 @@ static void unary_message(void *context, const uint8_t *bytes, size_t size)
 {
     unary *u = context;
     steno_error error;
-    session_setting setting = u->speech->setting;
-    setting.ready = wake;
-    setting.context = u->call;
     steno_status status = u->protocol->read_whole(&u->request, bytes, size, &error);
     u->request.config.request_id = speech_next_request_id(u->speech);
     if (status == STENO_OK)
-        status = session_create(&setting, &u->request.config, &u->session, &error);
+        status =
+            speech_begin_session(u->speech, &u->request.config, wake, u->call, &u->session, &error);
     if (status != STENO_OK) {
         speech_fail(u->call, &error);
         return;

@@ -48,7 +48,7 @@ def generate_stubs():
 class Program:
     """A program that serves: its lines on standard error as they come, its addresses."""
 
-    def __init__(self, command, environment=None):
+    def __init__(self, command, environment=None, pass_fds=()):
         self.lines = []
         self._changed = threading.Condition()
         self.process = subprocess.Popen(
@@ -56,6 +56,7 @@ class Program:
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             env=environment,
+            pass_fds=pass_fds,
             text=True,
         )
         self._reader = threading.Thread(target=self._read)
