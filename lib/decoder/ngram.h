@@ -1,19 +1,14 @@
 /*
- * The language model: a back-off n-gram over the model's tokens, kept as a trie of small arrays in
- * the model file and read where it lies.
+ * The language model: a back-off n-gram over the model's tokens, kept as a trie in the model file
+ * and read where it lies.
  *
  *     ngram_state state = ngram_start(ngram);
  *     sum += ngram_score(ngram, &state, token);
  *     ngram_next(ngram, &state, token);
  *
- * For each order n = 1..N, count_n entries, those of one parent together, rising by token:
- *     lm.n.token        U16 [count_n]
- *     lm.n.probability  U8  [count_n]        ln p = -code * probability_scale
- *     lm.n.backoff      U8  [count_n]        ln of the back-off, likewise; n < N
- *     lm.n.child        I32 [count_n + 1]    entry i's children in order n + 1 are the entries
- *                                            child[i] .. child[i + 1] - 1; n < N
- * Order 1 has one entry for each token, in order.  The n-gram (a, b, c) is a's child b's child c;
- * token 0 is the start of a sentence in a context and its end after one.
+ * How the arrays lie is trie.h's matter; the codes in them are ln p = -code * probability_scale,
+ * and likewise for back-offs.  Token 0 is the start of a text in a context; after one it is the
+ * text's end, which a file may leave out, as the search does not ask for it.
  *
  * Immutable, shared by any number of threads; no function but create allocates.
  */
@@ -23,9 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "decoder/trie.h"
 #include "nn/weights.h"
 
-enum { NGRAM_MAX_ORDER = 6 };
+enum { NGRAM_MAX_ORDER = 8 };
 
 typedef struct ngram_config {
     size_t order;                            /* N, 1..NGRAM_MAX_ORDER; 0: there is no n-gram */
@@ -40,7 +36,7 @@ typedef struct ngram_state {
     uint32_t entries[NGRAM_MAX_ORDER - 1];
 } ngram_state;
 
-#define NGRAM_ABSENT UINT32_MAX
+#define NGRAM_ABSENT TRIE_ABSENT
 
 /* tokens: V + 1.  The weights are borrowed until ngram_destroy.  STENO_ERROR_FORMAT names the
  * tensor that is missing or wrong and where: every child and every token is checked here, so that

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import features
-import ngram
+import ngram_trie
 import safetensors
 from network import Config, Network
 
@@ -99,7 +99,7 @@ def load_model_file(path):
     for name, value in tensors.items():
         if not name.startswith(("golden.", "lm.")):
             state[name.replace("feature.", "feature_")].copy_(torch.from_numpy(np.array(value)))
-    lm = ngram.Ngram(tensors, json.loads(metadata["lm"])) if "lm" in metadata else None
+    lm = ngram_trie.Ngram(tensors, json.loads(metadata["lm"])) if "lm" in metadata else None
     return network.eval(), lm, metadata
 
 
@@ -132,7 +132,7 @@ def main():
     metadata = metadata_of(network.config, tokens, search, texts)
     tensors = tensors_of(network, True)
     if arguments.lm:
-        arrays, description = ngram.load(arguments.lm)
+        arrays, description = ngram_trie.load(arguments.lm)
         tensors.update(arrays)
         metadata["lm"] = json.dumps(description)
     safetensors.write(arguments.out, tensors, metadata)

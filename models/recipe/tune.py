@@ -10,7 +10,7 @@ import os
 import torch
 
 import export
-import ngram
+import ngram_trie
 from data import Recordings
 from evaluate import encode_recordings
 from search import Search
@@ -40,7 +40,7 @@ def main():
     else:
         network = export.load_checkpoint(os.path.join(arguments.run, "checkpoint.pt"))[0]
         export.round_weights(network)
-        lm = ngram.Ngram(*ngram.load(arguments.lm)) if arguments.lm else None
+        lm = ngram_trie.Ngram(*ngram_trie.load(arguments.lm)) if arguments.lm else None
     dev = Recordings(arguments.data, "dev")
     encoded = list(encode_recordings(network, dev, dev.rows[:: arguments.every], arguments.chunk))
     for attention, lm_weight, bonus in itertools.product(arguments.attention, arguments.lm_weight, arguments.bonus):

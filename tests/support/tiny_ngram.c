@@ -34,7 +34,8 @@ static void allocate_level(tiny_ngram *t, size_t level, size_t count, uint64_t *
         t->backoff[level][i] = (uint8_t)draw(random, 40);
 }
 
-tiny_ngram *tiny_ngram_random(size_t tokens, size_t order, uint64_t seed)
+/* Behind others the tokens from `least` on are drawn. */
+static tiny_ngram *random_from(size_t tokens, size_t order, uint64_t seed, size_t least)
 {
     tiny_ngram *t = allocate(1, sizeof *t);
     uint64_t random = seed;
@@ -47,7 +48,7 @@ tiny_ngram *tiny_ngram_random(size_t tokens, size_t order, uint64_t seed)
         size_t parents = t->count[level - 1], count = 0;
         uint16_t *found = allocate(parents * tokens, sizeof *found);
         for (size_t i = 0; i < parents; i++) {
-            for (size_t token = 0; token < tokens; token++)
+            for (size_t token = least; token < tokens; token++)
                 if (draw(&random, 3) == 0)
                     found[count++] = (uint16_t)token;
             t->child[level - 1][i + 1] = (int32_t)count;
@@ -59,8 +60,63 @@ tiny_ngram *tiny_ngram_random(size_t tokens, size_t order, uint64_t seed)
     return t;
 }
 
+tiny_ngram *tiny_ngram_random(size_t tokens, size_t order, uint64_t seed)
+{
+    return random_from(tokens, order, seed, 0);
+}
+
+tiny_ngram *tiny_ngram_random_packed(size_t tokens, size_t order, uint64_t seed, bool narrow)
+{
+    tiny_ngram *t = random_from(tokens, order, seed, narrow ? 1 : 0);
+    tiny_ngram_pack(t, narrow);
+    return t;
+}
+
+static void set_bit(uint64_t *map, size_t bit)
+{
+    map[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+void tiny_ngram_pack(tiny_ngram *t, bool narrow)
+{
+    t->packed = true;
+    t->narrow = narrow;
+    for (size_t level = 0; level < t->order; level++) {
+        size_t count = t->count[level];
+        t->pack.first[level] = allocate(count / 64 + 1, 8);
+        t->pack.inner[level] = allocate(count / 64 + 1, 8);
+        t->pack.backoff[level] = allocate(count, 1);
+        t->pack.token[level] = allocate(count, 1);
+        t->pack.inner_count[level] = 0;
+        for (size_t i = 0; i < count; i++)
+            t->pack.token[level][i] = (uint8_t)(t->token[level][i] - 1);
+    }
+    for (size_t level = 0; level + 1 < t->order; level++)
+        for (size_t i = 0; i < t->count[level]; i++) {
+            if (t->child[level][i] == t->child[level][i + 1]) {
+                t->backoff[level][i] = 0;
+                continue;
+            }
+            set_bit(t->pack.inner[level], i);
+            set_bit(t->pack.first[level + 1], (size_t)t->child[level][i]);
+            t->pack.backoff[level][t->pack.inner_count[level]++] = t->backoff[level][i];
+        }
+}
+
+void tiny_ngram_unpack(tiny_ngram *t)
+{
+    for (size_t level = 0; level < t->order && t->packed; level++) {
+        free(t->pack.first[level]);
+        free(t->pack.inner[level]);
+        free(t->pack.backoff[level]);
+        free(t->pack.token[level]);
+    }
+    t->packed = false;
+}
+
 void tiny_ngram_destroy(tiny_ngram *t)
 {
+    tiny_ngram_unpack(t);
     for (size_t level = 0; level < t->order; level++) {
         free(t->token[level]);
         free(t->probability[level]);
@@ -104,8 +160,31 @@ static void add(tiny_tensor *out, size_t level, const char *what, const char *ty
     snprintf(out->name, sizeof out->name, "lm.%zu.%s", level + 1, what);
 }
 
+static size_t packed_tensors(const tiny_ngram *t, tiny_tensor *out)
+{
+    size_t tensors = 0;
+    for (size_t level = 0; level < t->order; level++) {
+        size_t count = t->count[level], map = (count + 63) / 64 * 8;
+        if (level > 0 && t->narrow)
+            add(&out[tensors++], level, "token", "U8", 1, count, t->pack.token[level]);
+        else if (level > 0)
+            add(&out[tensors++], level, "token", "U16", 2, count, t->token[level]);
+        if (level > 0)
+            add(&out[tensors++], level, "first", "U8", 1, map, t->pack.first[level]);
+        add(&out[tensors++], level, "probability", "U8", 1, count, t->probability[level]);
+        if (level + 1 == t->order)
+            break;
+        add(&out[tensors++], level, "inner", "U8", 1, map, t->pack.inner[level]);
+        add(&out[tensors++], level, "backoff", "U8", 1, t->pack.inner_count[level],
+            t->pack.backoff[level]);
+    }
+    return tensors;
+}
+
 size_t tiny_ngram_tensors(const tiny_ngram *t, tiny_tensor out[TINY_NGRAM_MAX_TENSORS])
 {
+    if (t->packed)
+        return packed_tensors(t, out);
     size_t tensors = 0;
     for (size_t level = 0; level < t->order; level++) {
         size_t count = t->count[level];

@@ -236,7 +236,7 @@ static const struct {
     {"\"lm\":\"{", "\"lm\":\"", "\"lm\" is not JSON"},
     {"\"lm\":\"{", "\"lm\":\"[1] {", "\"lm\" is not JSON"},
     {"\\\"order\\\":3", "\\\"order\\\":0", "lm: \"order\" is 0, should be"},
-    {"\\\"order\\\":3", "\\\"order\\\":7", "lm: \"order\" is 7, should be"},
+    {"\\\"order\\\":3", "\\\"order\\\":9", "lm: \"order\" is 9, should be"},
     {"\\\"order\\\":3", "\\\"order\\\":2.5", "whole number"},
     {"\\\"order\\\":3", "\\\"ordre\\\":3", "\"order\" is missing"},
     {"\\\"order\\\":3", "\\\"order\\\":4", "tensor lm.3.backoff is not in the file"},
