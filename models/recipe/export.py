@@ -1,9 +1,11 @@
 """A checkpoint as a model file.
 
     python3 export.py --data DIR --run RUN --out models/en.safetensors --name en-small ...
+    python3 export.py --model models/en.safetensors --lm lm.npz --out other.safetensors
 
-The averaged weights go in; matrices as bf16, everything small as f32.  The auxiliary phone head is
-left out.  --search sets what the search is tuned to (see tune.py).
+The averaged weights go in; matrices as int8 with a scale per row or as bf16 (--weights), everything
+small as f32.  The auxiliary phone head is left out.  --search sets what the search is tuned to (see
+tune.py).  With --model a model file takes the checkpoint's place: what is not given stays as it is.
 """
 
 import argparse
@@ -50,21 +52,31 @@ def config_json(config):
     return json.dumps(values)
 
 
-def tensors_of(network, half):
-    """{name in the file: tensor}; with `half`, matrices are rounded to bf16."""
+def quantise(value):
+    """int8 and the scales of the rows, such that the product is close."""
+    scale = value.reshape(len(value), -1).abs().amax(1).clamp(min=1e-8) / 127
+    wide = scale.reshape(-1, *[1] * (value.ndim - 1))
+    return torch.round(value / wide).to(torch.int8).numpy(), scale.numpy()
+
+
+def tensors_of(network, weights):
+    """{name in the file: tensor}; matrices as `weights` says: f32, bf16 or int8."""
     tensors = {}
     for name, value in network.state_dict().items():
         if name.startswith("phone"):
             continue
-        name = name.replace("feature_", "feature.")
+        name, value = name.replace("feature_", "feature."), value.float()
         wide = value.ndim >= 2 and value.numel() >= 4096 and not name.endswith("relative_bias")
-        tensors[name] = value.to(torch.bfloat16) if half and wide else value.float().numpy()
+        if wide and weights == "int8":
+            tensors[name], tensors[name + ".scale"] = quantise(value)
+        else:
+            tensors[name] = value.to(torch.bfloat16) if wide and weights == "bf16" else value.numpy()
     return tensors
 
 
 def round_weights(network):
     """Rounds what the file stores as bf16, so that the network computes with the file's weights."""
-    rounded = {n: t.float() for n, t in tensors_of(network, True).items() if isinstance(t, torch.Tensor)}
+    rounded = {n: t.float() for n, t in tensors_of(network, "bf16").items() if isinstance(t, torch.Tensor)}
     state = network.state_dict()
     for name, value in rounded.items():
         state[name].copy_(value)
@@ -103,36 +115,51 @@ def load_model_file(path):
     return network.eval(), lm, metadata
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--name", default="en")
-    parser.add_argument("--language", default="en")
-    parser.add_argument("--licence", default="CC BY 4.0")
-    parser.add_argument("--training-data", default="")
-    parser.add_argument("--word-error-rate", default="")
-    parser.add_argument("--lm", help="the n-gram of ngram.py: DIR/lm.npz")
-    parser.add_argument("--search", default="{}", help="JSON object over the defaults")
-    arguments = parser.parse_args()
+TEXTS = ("name", "language", "licence", "training_data", "trained_with", "word_error_rate")
 
+
+def from_checkpoint(arguments):
+    """The network, its tokens, search options, texts and no n-gram."""
     network, checkpoint = load_checkpoint(os.path.join(arguments.run, "checkpoint.pt"))
     with open(os.path.join(arguments.data, "tokens.json"), encoding="utf-8") as f:
         tokens = json.load(f)
-    texts = {
-        "name": arguments.name,
-        "language": arguments.language,
-        "licence": arguments.licence,
-        "training_data": arguments.training_data,
-        "trained_with": f"{checkpoint['hours']:.0f} hours of audio seen in {checkpoint['minutes']:.0f} minutes",
-        "word_error_rate": arguments.word_error_rate,
-    }
-    search = {**SEARCH, **json.loads(arguments.search)}
-    metadata = metadata_of(network.config, tokens, search, texts)
-    tensors = tensors_of(network, True)
-    if arguments.lm:
-        arrays, description = ngram_trie.load(arguments.lm)
+    trained = f"{checkpoint['hours']:.0f} hours of audio seen in {checkpoint['minutes']:.0f} minutes"
+    texts = {"name": "en", "language": "en", "licence": "CC BY 4.0", "trained_with": trained}
+    return network, tokens, SEARCH, texts, ({}, None)
+
+
+def from_model_file(arguments):
+    """The same of a model file, with its n-gram."""
+    network, _, metadata = load_model_file(arguments.model)
+    tensors = safetensors.read(arguments.model)[0]
+    arrays = {name: array for name, array in tensors.items() if name.startswith("lm.")}
+    description = json.loads(metadata["lm"]) if "lm" in metadata else None
+    search = {**SEARCH, **json.loads(metadata["search"])}
+    return network, json.loads(metadata["tokens"]), search, metadata, (arrays, description)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data")
+    parser.add_argument("--run", help="a training run's folder, with --data")
+    parser.add_argument("--model", help="or a model file")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--weights", choices=("bf16", "int8", "f32"), default="int8")
+    for name in TEXTS:
+        parser.add_argument("--" + name.replace("_", "-"))
+    parser.add_argument("--lm", help="the n-gram of ngram.py: DIR/lm.npz")
+    parser.add_argument("--search", default="{}", help="JSON object over the defaults")
+    arguments = parser.parse_args()
+    if bool(arguments.model) == bool(arguments.run) or bool(arguments.run) != bool(arguments.data):
+        parser.error("either --data and --run, or --model")
+
+    source = from_model_file(arguments) if arguments.model else from_checkpoint(arguments)
+    network, tokens, search, old_texts, lm = source
+    texts = {name: getattr(arguments, name) or old_texts.get(name, "") for name in TEXTS}
+    metadata = metadata_of(network.config, tokens, {**search, **json.loads(arguments.search)}, texts)
+    tensors = tensors_of(network, arguments.weights)
+    arrays, description = ngram_trie.load(arguments.lm) if arguments.lm else lm
+    if description:
         tensors.update(arrays)
         metadata["lm"] = json.dumps(description)
     safetensors.write(arguments.out, tensors, metadata)

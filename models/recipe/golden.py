@@ -2,17 +2,22 @@
 
     python3 golden.py tiny OUT.safetensors
         a tiny seeded network and what it computes at every stage, in one file
+    python3 golden.py ngram OUT.safetensors
+        an n-gram over seeded tokens, as the recipe makes them, and the scores of other such tokens
     python3 golden.py model MODEL.safetensors RECORDING OUT.safetensors
         what a model file's network computes for one recording (weights not repeated)
 """
 
 import argparse
+import json
 
 import numpy as np
 import soundfile
 import torch
 
 import export
+import ngram
+import ngram_trie
 import safetensors
 from features import LogMel
 from network import Config, Network
@@ -108,23 +113,53 @@ def attention_steps(network, encodings, tokens, triggers):
     }
 
 
+NGRAM_TOKENS, NGRAM_ORDER = 30, 5
+
+
+def random_lines(seed, lines):
+    """Tokens of lines behind a 0 each, in which what follows depends on the two before."""
+    random = np.random.default_rng(seed)
+    out = []
+    for _ in range(lines):
+        out.append(0)
+        for place in range(random.integers(1, 25)):
+            old = 3 * out[-1] + 5 * (out[-2] if place else 0)
+            out.append(1 + (old + random.geometric(0.5)) % (NGRAM_TOKENS - 1))
+    return np.array(out, np.uint16)
+
+
+def ngram_golden():
+    texts = (random_lines(1, 400), random_lines(2, 100))
+    arrays, description = ngram.build(texts, NGRAM_ORDER, NGRAM_TOKENS, 2, 3.0, 900, 2)
+    tokens = random_lines(3, 60)
+    scores = ngram_trie.Ngram(arrays, description).scores(tokens)
+    golden = {"golden.tokens": tokens.astype(np.int64), "golden.scores": scores.astype(np.float32)}
+    config = json.dumps({"tokens": NGRAM_TOKENS, "order": NGRAM_ORDER})
+    return {**arrays, **golden}, {"config": config, "lm": json.dumps(description)}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     kinds = parser.add_subparsers(dest="kind", required=True)
     tiny = kinds.add_parser("tiny")
+    lm = kinds.add_parser("ngram")
     model = kinds.add_parser("model")
     model.add_argument("model")
     model.add_argument("recording")
-    for kind in (tiny, model):
+    for kind in (tiny, lm, model):
         kind.add_argument("out")
     arguments = parser.parse_args()
+    if arguments.kind == "ngram":
+        tensors, metadata = ngram_golden()
+        safetensors.write(arguments.out, tensors, metadata)
+        return
     if arguments.kind == "tiny":
         network, chunk = tiny_network(), 3
         golden, encodings = stages(network, tiny_samples(), chunk)
         golden.update(attention_steps(network, encodings, [0, 2, 4, 4, 9, 1], [0, 1, 4, 5, 9, 10]))
         texts = dict(name="tiny", language="none", licence="CC0", training_data="", trained_with="", word_error_rate="")
         metadata = export.metadata_of(TINY, TINY_TOKENS, export.SEARCH, texts)
-        tensors = {**export.tensors_of(network, False), **golden}
+        tensors = {**export.tensors_of(network, "f32"), **golden}
     else:
         network, _, _ = export.load_model_file(arguments.model)
         samples, rate_hz = soundfile.read(arguments.recording, dtype="float32")

@@ -1,10 +1,12 @@
 """The language model: a pruned n-gram over the units, as a trie of small arrays.
 
-    python3 ngram.py --data DIR --books books.txt --modern modern.txt --order 8 --size 5000000 \\
-        --heldout heldout_books.txt.xz heldout_modern.txt.xz --out lm.npz
+    python3 ngram.py --data DIR --books books.txt --text modern.txt --size 5000000 \\
+        --heldout heldout_books.txt.xz heldout_modern.txt.xz
 
-Two kinds of text are counted apart (ngram_counts.py) and joined: books (much) and modern speech
-(little), an event of which counts --modern-weight times.
+Two kinds of text are counted apart (ngram_counts.py) and joined: books (much; books.py makes them)
+and others (little), an event of which counts --text-weight times.  Without --books there is one.
+Writes DIR/lm.npz (what export.py puts into the model file) and prints the perplexity per word of the
+--heldout texts.
 
 Smoothing is Kneser and Ney's idea (1995) for a pruned model.  Every token of the text is an event.
 Orders are gone through from the highest down: an n-gram that is in the model keeps the events that
@@ -134,12 +136,21 @@ def compact(levels, order):
     return out
 
 
+def build(texts, order, vocabulary, cut, modern_weight, size, rounds):
+    """The packed arrays of an n-gram over token arrays of the two kinds, and their description."""
+    cuts = {n: 1 if n < 3 else min(2, cut) if n == 3 else cut for n in range(2, order + 1)}
+    levels, counts_of_counts = count(texts, order, vocabulary, cuts)
+    print("n-grams by order: " + ", ".join(str(len(level)) for level in levels.values()), flush=True)
+    prune(Estimate(levels, counts_of_counts, (1.0, modern_weight)), size, rounds)
+    return ngram_trie.pack(compact(levels, order)), ngram_trie.describe(order)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
-    parser.add_argument("--books", required=True)
-    parser.add_argument("--modern", required=True)
-    parser.add_argument("--modern-weight", type=float, default=4.0)
+    parser.add_argument("--text", required=True)
+    parser.add_argument("--books")
+    parser.add_argument("--text-weight", type=float, default=4.0)
     parser.add_argument("--heldout", nargs="*", default=[])
     parser.add_argument("--order", type=int, default=MAX_ORDER, choices=range(2, MAX_ORDER + 1))
     parser.add_argument("--size", type=int, default=5000000, help="n-grams kept, about")
@@ -148,20 +159,22 @@ def main():
     parser.add_argument("--out", help="lm.npz in DIR unless given")
     arguments = parser.parse_args()
     units = Units(os.path.join(arguments.data, "units.model"))
-    texts = []
-    for path in (arguments.books, arguments.modern):
+    texts = [np.zeros(0, np.uint16)]
+    for path in filter(None, (arguments.books, arguments.text)):
         tokens, words = read_tokens(units, path)
         texts.append(tokens)
         print(f"{os.path.basename(path)}: {words} words, {len(tokens)} units", flush=True)
-    cut = {n: 1 if n < 3 else 2 if n == 3 else arguments.cut for n in range(2, arguments.order + 1)}
-    levels, counts_of_counts = count(texts, arguments.order, units.size, cut)
-    del texts
-    print("n-grams by order: " + ", ".join(str(len(level)) for level in levels.values()), flush=True)
-    estimate = Estimate(levels, counts_of_counts, (1.0, arguments.modern_weight))
-    prune(estimate, arguments.size, arguments.rounds)
-    out, description = ngram_trie.pack(compact(levels, arguments.order)), ngram_trie.describe(arguments.order)
+    out, description = build(
+        texts[-2:],
+        arguments.order,
+        units.size,
+        arguments.cut,
+        arguments.text_weight,
+        arguments.size,
+        arguments.rounds,
+    )
     ngram_trie.save(arguments.out or os.path.join(arguments.data, "lm.npz"), out, description)
-    counts = ", ".join(str(len(out[f"lm.{n}.probability"])) for n in levels)
+    counts = ", ".join(str(len(out[f"lm.{n + 1}.probability"])) for n in range(arguments.order))
     print(f"n-grams by order: {counts}; {sum(a.nbytes for a in out.values()) / 1e6:.1f} MB", flush=True)
     ngram = ngram_trie.Ngram(out, description)
     for path in arguments.heldout:

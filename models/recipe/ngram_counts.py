@@ -1,6 +1,6 @@
 """Counts of n-grams over units, for ngram.py.
 
-Two kinds of text, books and modern speech, are counted apart.  A line is running text; within it tabs
+Two kinds of text, books and others (modern), are counted apart.  A line is running text; within it tabs
 part sentences, and half of the sentences, drawn by chance, begin anew behind a 0, the start.  Ends are
 not counted: the search never asks for them.
 """
