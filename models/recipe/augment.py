@@ -59,9 +59,9 @@ def _reflections(size, source, microphone, reflection):
 
 
 def make_room(random):
-    """A room's answer to a click, [ROOM_SAMPLES] of energy 1 from the direct sound on, and the time in
-    which it dies away by 60 dB, in seconds: reflections one by one, then noise that decays, its
-    upper half faster."""
+    """A room's answer to a click, [ROOM_SAMPLES] of energy 1 from the direct sound on; the seconds in
+    which it dies away by 60 dB; and the metres between speaker and microphone.  Reflections one by
+    one, then noise that decays, its upper half faster."""
     size = random.uniform([2.5, 2.5, 2.3], [10.0, 8.0, 4.0])
     decay_s = float(np.exp(random.uniform(np.log(0.15), np.log(0.9))))
     surface = 2 * (size[0] * size[1] + size[1] * size[2] + size[0] * size[2])
@@ -81,7 +81,7 @@ def make_room(random):
     fade = np.clip((np.arange(ROOM_SAMPLES) - begin) / (_EARLY_SAMPLES - begin), 0, 1)
     answer = tail * np.sqrt(fade)
     answer[:_EARLY_SAMPLES] += early * np.sqrt(1 - fade[:_EARLY_SAMPLES])
-    return (answer / np.sqrt(np.sum(answer**2))).astype(np.float32), decay_s
+    return (answer / np.sqrt(np.sum(answer**2))).astype(np.float32), decay_s, direct
 
 
 def _music(random, count):
@@ -197,11 +197,13 @@ class Augment:
         rows = self.noise.rows
         return self._cut(self.noise.samples(rows[self.random.integers(len(rows))]), count)
 
-    def voices(self, count):
-        """Three to six others at once, alike loud."""
-        out = np.zeros(count, np.float32)
+    def voices(self, count, but=None):
+        """Three to six recordings at once, alike loud, of anybody `but` one speaker."""
+        out, rows = np.zeros(count, np.float32), self.speech.rows
         for _ in range(self.random.integers(3, 7)):
-            row = self.speech.rows[self.random.integers(len(self.speech.rows))]
+            row = rows[self.random.integers(len(rows))]
+            while but is not None and row[4] == but:
+                row = rows[self.random.integers(len(rows))]
             piece = self._cut(self.speech.samples(row), count)
             out += piece / (loudness(piece) + 1e-4)
         return out

@@ -101,6 +101,13 @@ class Recordings:
         return tokens, triggers
 
 
+def noise_of(data, held_out=False):
+    """The recorded noise to train with, or the eighth of it that is kept for measuring."""
+    noise = Recordings(data, "noise")
+    noise.rows = [row for number, row in enumerate(noise.rows) if (number % 8 == 7) == held_out]
+    return noise
+
+
 class Batch:
     """samples [B, N] padded with zeros, counts [B]; tokens and triggers as lists; phones [B, F]."""
 

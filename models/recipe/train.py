@@ -23,7 +23,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 
 from augment import mask_features
-from data import Recordings, Sampler
+from data import Recordings, Sampler, noise_of
 from evaluate import greedy_error_rate
 from features import HOP, RATE_HZ, LogMel
 from losses import attention_loss, ctc_loss, ctc_triggers, pad_tokens, peak_loss, phone_loss
@@ -195,7 +195,7 @@ def worker(rank, arguments, network, clock):
     recordings = Recordings(arguments.data, "train", arguments.dictionary)
     if arguments.overfit:
         recordings.rows = [r for r in recordings.rows if r[0] in recordings.aligned][: arguments.overfit]
-    noise = Recordings(arguments.data, "noise")
+    noise = noise_of(arguments.data)
     sampler = Sampler(recordings, noise, arguments.seconds, network.config, seed)
     log_mel = LogMel().to(device)
     optimiser = optimiser_of(network, arguments.rate)

@@ -63,10 +63,11 @@ class Rooms(unittest.TestCase):
         """Direct sound first and at once, energy 1, and the decay that it says."""
         times = []
         for seed in range(12):
-            answer, decay_s = augment.make_room(np.random.default_rng(seed))
+            answer, decay_s, away_m = augment.make_room(np.random.default_rng(seed))
             self.assertEqual(len(answer), augment.ROOM_SAMPLES)
             self.assertAlmostEqual(float(np.sum(answer**2)), 1, places=4)
             self.assertGreater(answer[0], 0.2 * np.abs(answer).max())
+            self.assertTrue(0.1 < away_m < 5)
             left = 10 * np.log10(np.cumsum(answer[::-1] ** 2)[::-1])  # Schroeder's integral
             begin, end = np.argmax(left < -8), np.argmax(left < -18)
             if 0 < begin < end < 0.6 * augment.ROOM_SAMPLES:
