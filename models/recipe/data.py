@@ -143,21 +143,25 @@ def phone_targets(batch, encodings, subsampling, slots):
 
 
 class Sampler:
-    """Endless batches of about `seconds` of audio, recordings of like length together."""
+    """Endless batches of about `seconds` of audio, recordings of like length together.  Several with
+    one seed and shares (0, n) to (n - 1, n) divide the batches of each epoch among them."""
 
-    def __init__(self, recordings, noise, seconds, config, seed, quiet_share=0.04):
+    def __init__(self, recordings, noise, seconds, config, seed, quiet_share=0.04, share=(0, 1)):
         self.recordings, self.noise, self.seconds = recordings, noise, seconds
         self.config, self.quiet_share = config, quiet_share
-        self.random = np.random.default_rng(seed)
+        self.random = np.random.default_rng([seed, share[0]])
+        self._seed, self._share, self._epochs = seed, share, {}
         self._queue, self._queue_key = [], None
 
     def _plan(self, aligned_only, longest_s):
+        epoch = self._epochs[aligned_only, longest_s] = self._epochs.get((aligned_only, longest_s), 0) + 1
+        random = np.random.default_rng([self._seed, int(aligned_only), int(1000 * longest_s), epoch])
         rows = [
             row
             for row in self.recordings.rows
             if row[2] <= longest_s * RATE_HZ and (not aligned_only or row[0] in self.recordings.aligned)
         ]
-        keys = np.array([row[2] for row in rows]) * self.random.uniform(0.85, 1.15, len(rows))
+        keys = np.array([row[2] for row in rows]) * random.uniform(0.85, 1.15, len(rows))
         batches, batch, longest = [], [], 0
         for number in np.argsort(keys):
             row = rows[number]
@@ -167,10 +171,18 @@ class Sampler:
                 batch, longest = [], row[2]
             batch.append(row)
         batches.append(batch)
-        order = self.random.permutation(len(batches))
-        return [batches[n] for n in order]
+        order = random.permutation(len(batches))
+        number, count = self._share
+        return [batches[n] for n in order[number % len(order) :: count]]
 
     def next(self, aligned_only, longest_s, level, sample_units=False):
+        return Batch(*self.parts(aligned_only, longest_s, level, sample_units))
+
+    def close(self):
+        """Nothing to do; a Loader ends its processes."""
+
+    def parts(self, aligned_only, longest_s, level, sample_units=False):
+        """What a Batch is made of."""
         key = (aligned_only, longest_s)
         if not self._queue or self._queue_key != key:
             self._queue, self._queue_key = self._plan(*key), key
@@ -204,4 +216,4 @@ class Sampler:
             tokens.append([])
             triggers.append([])
             phones.append(np.zeros(-(-len(samples[-1]) // HOP), np.int64))
-        return Batch(samples, tokens, triggers, phones)
+        return samples, tokens, triggers, phones

@@ -6,7 +6,8 @@ Stages by the share of --minutes gone: frame targets (phones in a middle block, 
 ends) until --frames; then CTC with the triggered attention decoder; the learning rate falls to
 zero at the end.  Several workers train asynchronously on shared weights ("Hogwild", Niu 2011),
 each with one thread and an optimiser of its own: on few cores that other work shares, this loses
-less than threads that wait for each other.  On a CUDA machine use --device cuda --workers 1.
+less than threads that wait for each other.  On a CUDA machine use --device cuda --half,
+and --loaders with about as many processes as there are cores (loader.py).
 
 RUN/checkpoint.pt is written every --save minutes and is all that --resume needs; RUN/log.tsv holds
 a line per report: worker, minutes, hours of audio, losses; RUN/eval.tsv the greedy CTC word error
@@ -23,9 +24,10 @@ import torch
 import torch.multiprocessing as multiprocessing
 
 from augment import mask_features
-from data import Recordings, Sampler, noise_of
+from data import Recordings
 from evaluate import greedy_error_rate
 from features import HOP, RATE_HZ, LogMel
+from loader import Loader, open_sampler
 from losses import attention_loss, ctc_loss, ctc_triggers, pad_tokens, peak_loss, phone_loss
 from network import Config, Network
 
@@ -42,6 +44,7 @@ def parse():
     parser.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
     parser.add_argument("--evaluate", type=float, default=10, help="minutes between evaluations")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--loaders", type=int, default=0, help="processes that make batches ahead; 0: none")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--level", type=float, default=1.0, help="of augmentation (augment.py), 0..1")
     parser.add_argument("--mask", type=float, default=0.35, help="strength of SpecAugment, 0..1")
@@ -52,7 +55,10 @@ def parse():
     parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
     for name, value in Config().as_dict().items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.loaders and arguments.workers > 1:
+        parser.error("--loaders goes with one worker")
+    return arguments
 
 
 def make_config(arguments, units):
@@ -74,7 +80,7 @@ def feature_statistics(recordings, count=300):
 def some_frames(network, recordings, count=24, seconds=5):
     """Normalised frames [count, T, bins] of recordings picked evenly."""
     rows = [row for row in recordings.rows if row[2] >= seconds * RATE_HZ]
-    pieces = [recordings.samples(row)[: seconds * RATE_HZ] for row in rows[:: len(rows) // count][:count]]
+    pieces = [recordings.samples(row)[: seconds * RATE_HZ] for row in rows[:: max(1, len(rows) // count)][:count]]
     return network.normalise(LogMel()(torch.stack([torch.from_numpy(p) for p in pieces])))
 
 
@@ -106,7 +112,7 @@ def losses_of(network, log_mel, batch, stage, device, generator, half, attend=Tr
     if stage.mask:
         mask_features(frames, batch.frame_counts, stage.mask, generator)
     chunk = (2, 4, 8, 8, 16, 16, 0)[int(torch.randint(0, 7, (1,), generator=generator))]
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=half):
         encodings, counts, phones = network.encode(frames, batch.frame_counts.to(device), chunk)
         logits = network.ctc_logits(encodings)
     encodings = encodings.float()
@@ -149,6 +155,14 @@ def optimiser_of(network, rate):
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), eps=1e-8)
 
 
+def restore(optimiser, saved):
+    """Takes over the moments from a checkpoint, and nothing else: what else PyTorch keeps beside them
+    differs from version to version."""
+    pairs = zip(optimiser.state_dict()["param_groups"], saved["param_groups"])
+    groups = [dict(new, params=old["params"]) for new, old in pairs]
+    optimiser.load_state_dict({"state": saved["state"], "param_groups": groups})
+
+
 def save(path, network, average, optimiser, minutes, hours):
     temporary = path + ".new"
     torch.save(
@@ -183,29 +197,34 @@ def grow_ctc(checkpoint, ctc_frames):
 
 def worker(rank, arguments, network, clock):
     """clock: shared tensor [minutes at the start, hours of audio of each worker...]."""
+    device = arguments.device
+    seed = int(time.time()) * 16 + rank
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    settings = {
+        "data": arguments.data,
+        "dictionary": arguments.dictionary,
+        "seconds": arguments.seconds,
+        "config": network.config,
+        "seed": seed,
+        "overfit": arguments.overfit,
+    }
+    sampler = Loader(arguments.loaders, **settings) if arguments.loaders else open_sampler(**settings)
     if arguments.device == "cpu":
         torch.set_num_threads(1)
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[rank % len(cores)]})
         os.nice(10 if rank else 0)  # only the first insists on its core
-    device = arguments.device
-    seed = int(time.time()) * 16 + rank
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    recordings = Recordings(arguments.data, "train", arguments.dictionary)
-    if arguments.overfit:
-        recordings.rows = [r for r in recordings.rows if r[0] in recordings.aligned][: arguments.overfit]
-    noise = noise_of(arguments.data)
-    sampler = Sampler(recordings, noise, arguments.seconds, network.config, seed)
     log_mel = LogMel().to(device)
     optimiser = optimiser_of(network, arguments.rate)
     checkpoint_path = os.path.join(arguments.out, "checkpoint.pt")
     average = Average(network, 0.998)
     if arguments.resume:
-        checkpoint = torch.load(checkpoint_path, map_location=device)
+        checkpoint = torch.load(checkpoint_path, map_location="cpu")
         grow_ctc(checkpoint, network.config.ctc_frames)
-        optimiser.load_state_dict(checkpoint["optimiser"])
-        average.values, average.count = checkpoint["average"], checkpoint["average_count"]
+        restore(optimiser, checkpoint["optimiser"])
+        average.values = {k: v.to(device) for k, v in checkpoint["average"].items()}
+        average.count = checkpoint["average_count"]
     network.train()
     begin, step, sums = time.time(), 0, {}
     last_save, last_report, last_evaluation = begin, begin, begin
@@ -222,6 +241,7 @@ def worker(rank, arguments, network, clock):
             _evaluate(arguments, network.config, average, minutes, float(clock[1:].sum()))
             last_evaluation = time.time()
         if finished:
+            sampler.close()
             return
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(progress, arguments.rate)
