@@ -228,6 +228,7 @@ class Encoder(nn.Module):
         self.config = config
         self.subsampling = Subsampling(config)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.fused = None  # fused.encode, where it is used in training; see fused.use
 
     def mask(self, time, lengths, chunk, device):
         """Additive mask [B, 1, T, T] and distances [T, T]; chunk 0: the whole utterance."""
@@ -250,6 +251,8 @@ class Encoder(nn.Module):
     def forward(self, frames, frame_counts, chunk, listen=()):
         """frames [B, T, bins], normalised -> encodings [B, N, d], counts [B], and the outputs of
         the blocks named in `listen`."""
+        if self.fused and self.training:
+            return self.fused(self, frames, frame_counts, chunk, listen)
         x = self.subsampling(frames)
         counts = torch.div(frame_counts - 1, self.config.subsampling, rounding_mode="floor") + 1
         mask, distance, keep = self.mask(x.shape[1], counts, chunk, x.device)

@@ -23,6 +23,7 @@ import time
 import torch
 import torch.multiprocessing as multiprocessing
 
+import fused
 from augment import mask_features
 from data import Recordings
 from evaluate import greedy_error_rate
@@ -51,6 +52,7 @@ def parse():
     parser.add_argument("--sample-units", action="store_true", help="cut words into units differently each time")
     parser.add_argument("--decoder-every", type=int, default=1, help="train the decoder on every so many'th batch")
     parser.add_argument("--half", action="store_true", help="bf16 products: for processors with AMX, and GPUs")
+    parser.add_argument("--plain", action="store_true", help="PyTorch's own operations, no kernels in C")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
     for name, value in Config().as_dict().items():
@@ -140,10 +142,14 @@ class Average:
         self.decay, self.count = decay, 0
         self.values = {k: v.detach().clone().float() for k, v in network.state_dict().items()}
 
+    def next(self):
+        """Counts a step; returns the share of the average that remains."""
+        self.count += 1
+        return min(self.decay, self.count / (self.count + 9))
+
     @torch.no_grad()
     def update(self, network):
-        self.count += 1
-        decay = min(self.decay, self.count / (self.count + 9))
+        decay = self.next()
         for name, value in network.state_dict().items():
             self.values[name].lerp_(value.float(), 1 - decay)
 
@@ -195,6 +201,31 @@ def grow_ctc(checkpoint, ctc_frames):
     checkpoint["config"] = {**config, "ctc_frames": ctc_frames}
 
 
+def use_kernels(network, arguments, rank):
+    """Whether the network is trained by the kernels of fused.py from now on: in f32 on a CPU."""
+    if arguments.device != "cpu" or arguments.half:
+        return False
+    try:
+        fused.use(network)
+    except fused.Unavailable as reason:
+        if rank == 0:
+            print(f"training without the kernels, at half the speed: {reason}", flush=True)
+        return False
+    return True
+
+
+def take_step(network, optimiser, average, fast):
+    """Clips the gradients, changes the weights, then the average, if any.  Returns the norm."""
+    if fast:
+        return fused.step(optimiser, network, 5.0, average)
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    if torch.isfinite(norm):
+        optimiser.step()
+    if average is not None:
+        average.update(network)
+    return float(norm)
+
+
 def worker(rank, arguments, network, clock):
     """clock: shared tensor [minutes at the start, hours of audio of each worker...]."""
     device = arguments.device
@@ -226,6 +257,7 @@ def worker(rank, arguments, network, clock):
         average.values = {k: v.to(device) for k, v in checkpoint["average"].items()}
         average.count = checkpoint["average_count"]
     network.train()
+    fast = not arguments.plain and use_kernels(network, arguments, rank)
     begin, step, sums = time.time(), 0, {}
     last_save, last_report, last_evaluation = begin, begin, begin
 
@@ -251,18 +283,14 @@ def worker(rank, arguments, network, clock):
         parts, loss = losses_of(network, log_mel, batch, stage, device, generator, arguments.half, attend)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        if torch.isfinite(norm):
-            optimiser.step()
+        norm = take_step(network, optimiser, average if rank == 0 else None, fast)
         step += 1
         clock[1 + rank] += float(batch.counts.sum()) / RATE_HZ / 3600
-        if rank == 0:
-            average.update(network)
         for name, value in parts.items():
             sums.setdefault(name, []).append(float(value))
         if time.time() - last_report > 60:
             means = "\t".join(f"{k}={sum(v) / len(v):.3f}" for k, v in sums.items())
-            line = f"{rank}\t{minutes:.1f}\t{float(clock[1:].sum()):.2f}\t{step}\t{float(norm):.2f}\t{means}"
+            line = f"{rank}\t{minutes:.1f}\t{float(clock[1:].sum()):.2f}\t{step}\t{norm:.2f}\t{means}"
             with open(os.path.join(arguments.out, "log.tsv"), "a", encoding="utf-8") as f:
                 f.write(line + "\n")
             last_report, sums = time.time(), {}

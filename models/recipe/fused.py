@@ -1,0 +1,374 @@
+"""The encoder and the optimiser by the kernels in kernels/, for training in f32 on a CPU.
+
+network.py stays the definition: use(network) changes how it computes, not what.  The kernels are
+compiled when first used, for this processor, into ~/.cache/steno (or $XDG_CACHE_HOME/steno), and
+called through ctypes; a compiler and the CBLAS that PyTorch uses are all they need.
+"""
+
+import ctypes
+import glob
+import hashlib
+import math
+import os
+import subprocess
+import tempfile
+from ctypes import Structure, byref, c_double, c_float, c_int64, c_uint32, c_void_p
+
+import torch
+
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kernels")
+# Sums may be taken in any order; NaN and infinity stay what they are, for clipping to see them.
+FLAGS = (
+    "-std=gnu11 -O3 -march=native -fno-math-errno -fno-trapping-math -fno-signed-zeros -fassociative-math"
+    " -freciprocal-math -fopenmp-simd -ffp-contract=fast -Wno-psabi -fPIC -shared"
+).split()
+SITES = ("ff1_in", "ff1_out", "score", "attention", "convolution", "ff2_in", "ff2_out")
+
+
+class Unavailable(Exception):
+    """Why the kernels can't be used here."""
+
+
+class BlockShape(Structure):  # struct shape in kernels.h
+    _fields_ = [
+        (name, c_int64)
+        for name in "batch rows longest dimension feed_forward heads kernel left_context max_chunk chunk".split()
+    ] + [("offsets", c_void_p), ("dropout", c_float), ("seed", c_uint32)]
+
+
+class SubsamplingShape(Structure):  # struct subsampling in subsampling.c
+    _fields_ = [
+        (name, c_int64) for name in "batch rows longest stages bins channels dimension frame_rows".split()
+    ] + [("offsets", c_void_p)]
+
+
+class Weight(Structure):  # struct weight in optimiser.c
+    _fields_ = (
+        [(name, c_void_p) for name in "value gradient mean square average".split()]
+        + [("count", c_int64)]
+        + [(name, c_float) for name in "rate decay first second".split()]
+    )
+
+
+def _compiler_flags(compiler):
+    flags = list(FLAGS)
+    asked = subprocess.run(
+        [compiler, "-march=native", "-mprefer-vector-width=512", "-E", "-xc", os.devnull], capture_output=True
+    )
+    return flags + ["-mprefer-vector-width=512"] if asked.returncode == 0 else flags
+
+
+def _processor():
+    """What -march=native depends on, so that a cache on a shared disk serves several machines."""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        return "".join(sorted({line for line in f if line.startswith(("flags", "Features", "model name"))}))
+
+
+def compile_kernels():
+    """The path of the compiled library.  Two processes may do this at once: a finished file is
+    moved to its place, whoever comes last."""
+    compiler = os.environ.get("CC", "cc").split()[-1]
+    texts = [_processor(), " ".join(FLAGS), compiler]
+    for path in sorted(glob.glob(os.path.join(SOURCES, "*.[ch]"))):
+        with open(path, encoding="utf-8") as f:
+            texts.append(f.read())
+    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "steno")
+    name = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+    path = os.path.join(cache, f"kernels-{name}.so")
+    if os.path.exists(path):
+        return path
+    os.makedirs(cache, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(suffix=".so", dir=cache)
+    os.close(handle)
+    try:
+        sources = sorted(glob.glob(os.path.join(SOURCES, "*.c")))
+        command = [compiler, *_compiler_flags(compiler), "-o", temporary, *sources, "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()}")
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+    return path
+
+
+def _blas():
+    """PyTorch's own CBLAS, with as many threads as PyTorch has."""
+    for name in ("libopenblas.so.0", "libblas.so.3", "libcblas.so.3", "libmkl_rt.so"):
+        try:
+            library = ctypes.CDLL(name)
+            product = library.cblas_sgemm
+        except (OSError, AttributeError):
+            continue
+        if hasattr(library, "openblas_set_num_threads"):
+            library.openblas_set_num_threads(torch.get_num_threads())
+        return ctypes.cast(product, c_void_p)
+    raise Unavailable("there is no library with cblas_sgemm")
+
+
+_loaded = None
+
+
+def library():
+    """The kernels, compiled and loaded; raises Unavailable where that can't be done."""
+    global _loaded
+    if _loaded is None:
+        try:
+            kernels = ctypes.CDLL(compile_kernels())
+        except OSError as error:
+            raise Unavailable(str(error)) from error
+        for name in ("block_kept", "block_scratch", "subsampling_kept", "subsampling_scratch"):
+            getattr(kernels, name).restype = c_int64
+        kernels.gradient_square.restype = c_double
+        kernels.kernels_set_blas.argtypes = [c_void_p]
+        kernels.kernels_set_blas.restype = None
+        kernels.kernels_set_blas(_blas())
+        _loaded = kernels
+    return _loaded
+
+
+def _pointer(tensor):
+    return c_void_p(_contiguous(tensor).data_ptr())
+
+
+def _pointers(tensors):
+    return (c_void_p * len(tensors))(*[_contiguous(tensor).data_ptr() for tensor in tensors])
+
+
+def _like(tensors):
+    """Gradients for tensors, in one piece of memory."""
+    flat = torch.empty(sum(t.numel() for t in tensors))
+    parts, begin = [], 0
+    for tensor in tensors:
+        parts.append(flat[begin : begin + tensor.numel()].view(tensor.shape))
+        begin += tensor.numel()
+    return parts
+
+
+class _Scratch:
+    """Memory that is good until the next call; grows to what was needed most."""
+
+    memory = torch.empty(0)
+
+    @classmethod
+    def take(cls, count):
+        if cls.memory.numel() < count:
+            cls.memory = torch.empty(count + count // 4)
+        return cls.memory
+
+
+class BlockFunction(torch.autograd.Function):
+    """x [rows, d] -> [rows, d] by block_forward.  shape: BlockShape, not changed by the caller."""
+
+    @staticmethod
+    def forward(ctx, x, shape, *parameters):
+        kernels = library()
+        kept = torch.empty(kernels.block_kept(byref(shape)))
+        scratch = _Scratch.take(kernels.block_scratch(byref(shape)))
+        out = torch.empty_like(x)
+        kernels.block_forward(
+            byref(shape), _pointers(parameters), _pointer(x), _pointer(kept), _pointer(scratch), _pointer(out)
+        )
+        ctx.shape, ctx.parameters, ctx.kept = shape, parameters, kept
+        ctx.save_for_backward(x)
+        return out
+
+    @staticmethod
+    def backward(ctx, gradient):
+        kernels, shape, (x,) = library(), ctx.shape, ctx.saved_tensors
+        gradient, out = gradient.contiguous(), torch.empty_like(x)
+        gradients = _like(ctx.parameters)
+        kernels.block_backward(
+            byref(shape),
+            _pointers(ctx.parameters),
+            _pointer(x),
+            _pointer(ctx.kept),
+            _pointer(gradient),
+            _pointer(_Scratch.take(kernels.block_scratch(byref(shape)))),
+            _pointers(gradients),
+            _pointer(out),
+        )
+        ctx.kept = None
+        return (out, None, *gradients)
+
+
+class SubsamplingFunction(torch.autograd.Function):
+    """frames [B, T, bins] -> [rows, d] by subsampling_forward; frames get no gradient."""
+
+    @staticmethod
+    def forward(ctx, frames, shape, *parameters):
+        kernels = library()
+        kept = torch.empty(kernels.subsampling_kept(byref(shape)))
+        scratch = _Scratch.take(kernels.subsampling_scratch(byref(shape)))
+        out = torch.empty(shape.rows, shape.dimension)
+        kernels.subsampling_forward(
+            byref(shape), _pointers(parameters), _pointer(frames), _pointer(kept), _pointer(scratch), _pointer(out)
+        )
+        ctx.shape, ctx.parameters, ctx.kept, ctx.frames = shape, parameters, kept, frames
+        return out
+
+    @staticmethod
+    def backward(ctx, gradient):
+        kernels, shape, gradients = library(), ctx.shape, _like(ctx.parameters)
+        gradient = gradient.contiguous()
+        kernels.subsampling_backward(
+            byref(shape),
+            _pointers(ctx.parameters),
+            _pointer(ctx.frames),
+            _pointer(ctx.kept),
+            _pointer(gradient),
+            _pointer(_Scratch.take(kernels.subsampling_scratch(byref(shape)))),
+            _pointers(gradients),
+        )
+        ctx.kept = ctx.frames = None
+        return (None, None, *gradients)
+
+
+def fits(config):
+    """Whether the kernels can compute a network of this configuration."""
+    return (
+        config.dimension % 16 == 0
+        and config.feed_forward % 16 == 0
+        and config.dimension % config.heads == 0
+        and config.kernel <= 31
+        and config.subsampling_channels % 16 == 0
+        and 4 <= config.subsampling <= 32
+    )
+
+
+class Packing:
+    """Where the recordings' rows lie in matrices without padding."""
+
+    def __init__(self, counts):
+        self.offsets = torch.zeros(len(counts) + 1, dtype=torch.int64)
+        self.offsets[1:] = counts.cumsum(0)
+        self.batch, self.rows, self.longest = len(counts), int(self.offsets[-1]), int(counts.max())
+        index = torch.arange(self.longest)[None, :]
+        there = (index < counts[:, None]).flatten()
+        self.places = there.nonzero().flatten()  # of each row in [B * longest]
+
+    def padded(self, rows, time):
+        """[rows, d] -> [B, time, d], zeros elsewhere."""
+        full = rows.new_zeros(self.batch * self.longest, rows.shape[1]).index_copy(0, self.places, rows)
+        full = full.view(self.batch, self.longest, -1)
+        return full if time == self.longest else torch.nn.functional.pad(full, (0, 0, 0, time - self.longest))
+
+
+def subsample(subsampling, frames, packing):
+    """network.Subsampling, for the rows that are there: frames [B, T, bins] -> [rows, d]."""
+    shape = SubsamplingShape(
+        batch=packing.batch,
+        rows=packing.rows,
+        longest=packing.longest,
+        stages=subsampling.stages,
+        bins=frames.shape[2],
+        channels=subsampling["0"].weight.shape[0],
+        dimension=subsampling["linear"].weight.shape[0],
+        frame_rows=frames.shape[1],
+        offsets=packing.offsets.data_ptr(),
+    )
+    shape.keep = packing.offsets
+    return SubsamplingFunction.apply(frames.contiguous(), shape, *subsampling.parameters())
+
+
+def block_of(block, config, x, packing, chunk, seed):
+    """network.Block, for packed rows."""
+    shape = BlockShape(
+        batch=packing.batch,
+        rows=packing.rows,
+        longest=packing.longest,
+        dimension=config.dimension,
+        feed_forward=config.feed_forward,
+        heads=config.heads,
+        kernel=config.kernel,
+        left_context=config.left_context,
+        max_chunk=config.max_chunk,
+        chunk=chunk,
+        offsets=packing.offsets.data_ptr(),
+        dropout=config.dropout if block.training else 0.0,
+        seed=seed,
+    )
+    shape.keep = packing.offsets
+    return BlockFunction.apply(x, shape, *block.parameters())
+
+
+def encode(encoder, frames, frame_counts, chunk, listen=()):
+    """As Encoder.forward; what lies beyond a recording's end is 0."""
+    config = encoder.config
+    if chunk > config.max_chunk:
+        raise ValueError(f"chunk {chunk} is larger than max_chunk {config.max_chunk}")
+    counts = torch.div(frame_counts - 1, config.subsampling, rounding_mode="floor") + 1
+    packing, time = Packing(counts), (frames.shape[1] - 1) // config.subsampling + 1
+    seeds = torch.randint(0, 1 << 32, (len(encoder.blocks),)).tolist()
+    x, heard = subsample(encoder.subsampling, frames, packing), []
+    for number, block in enumerate(encoder.blocks):
+        x = block_of(block, config, x, packing, chunk, seeds[number])
+        if number in listen:
+            heard.append(packing.padded(x, time))
+    return packing.padded(x, time), counts, heard
+
+
+def use(network):
+    """From now on network trains by the kernels.  Raises Unavailable."""
+    if not fits(network.config):
+        raise Unavailable("the configuration's sizes are not multiples of 16")
+    library()
+    network.encoder.fused = encode
+
+
+@torch.no_grad()
+def step(optimiser, network, most, average=None):
+    """A step of torch.optim.AdamW with the gradients' norm clipped at `most`, and of the average of
+    the weights (train.Average), in one pass.  Returns the norm before clipping; if that is not
+    finite, the weights stay."""
+    kernels = library()
+    names = {parameter: name for name, parameter in network.named_parameters()}
+    weights, states = [], []
+    for group in optimiser.param_groups:
+        beta1, beta2 = group["betas"]
+        for parameter in group["params"]:
+            weight = Weight(value=parameter.data_ptr(), count=parameter.numel(), rate=group["lr"])
+            if average is not None:
+                weight.average = average.values[names[parameter]].data_ptr()
+            if parameter.grad is not None:
+                state = _state(optimiser, parameter)
+                count = float(state["step"]) + 1
+                weight.gradient, weight.decay = _contiguous(parameter.grad).data_ptr(), group["weight_decay"]
+                weight.mean, weight.square = state["exp_avg"].data_ptr(), state["exp_avg_sq"].data_ptr()
+                weight.first, weight.second = 1 - beta1**count, 1 - beta2**count
+                states.append(state)
+            weights.append(weight)
+    array = (Weight * len(weights))(*weights)
+    norm = math.sqrt(kernels.gradient_square(c_int64(len(weights)), array))
+    if math.isfinite(norm):
+        for state in states:
+            state["step"] += 1
+    else:
+        for weight in array:
+            weight.gradient = None
+    kernels.optimiser_step(
+        c_int64(len(weights)),
+        array,
+        c_float(min(1.0, most / (norm + 1e-6)) if math.isfinite(norm) else 0.0),
+        c_float(beta1),
+        c_float(beta2),
+        c_float(group["eps"]),
+        c_float(average.next() if average is not None else 1.0),
+    )
+    return norm
+
+
+def _state(optimiser, parameter):
+    state = optimiser.state[parameter]
+    if not state:
+        state["step"] = torch.tensor(0.0)
+        state["exp_avg"] = torch.zeros_like(parameter, memory_format=torch.contiguous_format)
+        state["exp_avg_sq"] = torch.zeros_like(state["exp_avg"])
+    return state
+
+
+def _contiguous(tensor):
+    if not tensor.is_contiguous() or tensor.dtype != torch.float32:
+        raise ValueError("the kernels take contiguous f32 tensors")
+    return tensor
