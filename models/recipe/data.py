@@ -133,13 +133,16 @@ def stretched(phones, frames, factor):
 
 
 def phone_targets(batch, encodings, subsampling, slots):
-    """[B, encodings, slots]: the phones of the newest `subsampling` frames of each encoding."""
+    """[B, encodings, slots]: the phones of the newest `subsampling` frames of each encoding, of
+    those that the recording has."""
     index = torch.arange(encodings)[:, None] * subsampling
     offset = -subsampling + (subsampling // slots) * (1 + torch.arange(slots))[None, :]
     place = index + offset
     inside = (place >= 0) & (place < batch.phones.shape[1])
     target = batch.phones[:, place.clamp(0, batch.phones.shape[1] - 1)]
-    return target.masked_fill(~inside, _NO_TARGET)
+    counts = torch.div(batch.frame_counts - 1, subsampling, rounding_mode="floor") + 1
+    there = torch.arange(encodings)[None, :] < counts[:, None]
+    return target.masked_fill(~(inside & there[:, :, None]), _NO_TARGET)
 
 
 class Sampler:

@@ -146,16 +146,28 @@ def _like(tensors):
     return parts
 
 
-class _Scratch:
-    """Memory that is good until the next call; grows to what was needed most."""
+class _Memory:
+    """What was taken and given back, to be taken again: for the system to hand out and take away
+    the pages of so much memory at every step would cost a tenth of the time."""
 
-    memory = torch.empty(0)
+    def __init__(self):
+        self.free = []
 
-    @classmethod
-    def take(cls, count):
-        if cls.memory.numel() < count:
-            cls.memory = torch.empty(count + count // 4)
-        return cls.memory
+    def take(self, count):
+        """A tensor of at least count floats."""
+        enough = [memory for memory in self.free if memory.numel() >= count]
+        if not enough:
+            self.free = self.free[1:]  # all are too small: let one of them grow
+            return torch.empty(count + count // 8)
+        best = min(enough, key=torch.Tensor.numel)
+        self.free = [memory for memory in self.free if memory is not best]
+        return best
+
+    def give(self, memory):
+        self.free.append(memory)
+
+
+_memory = _Memory()
 
 
 class BlockFunction(torch.autograd.Function):
@@ -164,12 +176,13 @@ class BlockFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, shape, *parameters):
         kernels = library()
-        kept = torch.empty(kernels.block_kept(byref(shape)))
-        scratch = _Scratch.take(kernels.block_scratch(byref(shape)))
+        kept = _memory.take(kernels.block_kept(byref(shape)))
+        scratch = _memory.take(kernels.block_scratch(byref(shape)))
         out = torch.empty_like(x)
         kernels.block_forward(
             byref(shape), _pointers(parameters), _pointer(x), _pointer(kept), _pointer(scratch), _pointer(out)
         )
+        _memory.give(scratch)
         ctx.shape, ctx.parameters, ctx.kept = shape, parameters, kept
         ctx.save_for_backward(x)
         return out
@@ -179,16 +192,19 @@ class BlockFunction(torch.autograd.Function):
         kernels, shape, (x,) = library(), ctx.shape, ctx.saved_tensors
         gradient, out = gradient.contiguous(), torch.empty_like(x)
         gradients = _like(ctx.parameters)
+        scratch = _memory.take(kernels.block_scratch(byref(shape)))
         kernels.block_backward(
             byref(shape),
             _pointers(ctx.parameters),
             _pointer(x),
             _pointer(ctx.kept),
             _pointer(gradient),
-            _pointer(_Scratch.take(kernels.block_scratch(byref(shape)))),
+            _pointer(scratch),
             _pointers(gradients),
             _pointer(out),
         )
+        _memory.give(scratch)
+        _memory.give(ctx.kept)
         ctx.kept = None
         return (out, None, *gradients)
 
@@ -199,12 +215,13 @@ class SubsamplingFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx, frames, shape, *parameters):
         kernels = library()
-        kept = torch.empty(kernels.subsampling_kept(byref(shape)))
-        scratch = _Scratch.take(kernels.subsampling_scratch(byref(shape)))
+        kept = _memory.take(kernels.subsampling_kept(byref(shape)))
+        scratch = _memory.take(kernels.subsampling_scratch(byref(shape)))
         out = torch.empty(shape.rows, shape.dimension)
         kernels.subsampling_forward(
             byref(shape), _pointers(parameters), _pointer(frames), _pointer(kept), _pointer(scratch), _pointer(out)
         )
+        _memory.give(scratch)
         ctx.shape, ctx.parameters, ctx.kept, ctx.frames = shape, parameters, kept, frames
         return out
 
@@ -212,15 +229,18 @@ class SubsamplingFunction(torch.autograd.Function):
     def backward(ctx, gradient):
         kernels, shape, gradients = library(), ctx.shape, _like(ctx.parameters)
         gradient = gradient.contiguous()
+        scratch = _memory.take(kernels.subsampling_scratch(byref(shape)))
         kernels.subsampling_backward(
             byref(shape),
             _pointers(ctx.parameters),
             _pointer(ctx.frames),
             _pointer(ctx.kept),
             _pointer(gradient),
-            _pointer(_Scratch.take(kernels.subsampling_scratch(byref(shape)))),
+            _pointer(scratch),
             _pointers(gradients),
         )
+        _memory.give(scratch)
+        _memory.give(ctx.kept)
         ctx.kept = ctx.frames = None
         return (None, None, *gradients)
 

@@ -5,9 +5,9 @@
  * are not kept: backward has them again from the scores and each row's log of the sum of exponents
  * (as FlashAttention does, Dao et al. 2022, arXiv 2205.14135).
  *
- * What a query at i sees, as network.Encoder.mask: with chunks of C, the keys from its chunk's first
- * place less L to its chunk's end; with chunk 0, those less than M ahead and less than L + M behind.
- * All have a relative bias of their own, at i - j + M - 1 of L + 2 M - 1. */
+ * What a query at i sees, as network.Encoder.mask: with chunks of C, the keys from its chunk's
+ * first place less L to its chunk's end; with chunk 0, those less than M ahead and less than L + M
+ * behind. All have a relative bias of their own, at i - j + M - 1 of L + 2 M - 1. */
 #include "tile.h"
 
 enum { QUERIES = 16 };
@@ -18,7 +18,8 @@ static int64_t rounded(int64_t x)
 }
 
 /* The first key that a query sees, and the one after the last. */
-static void visible(const struct shape *shape, int64_t query, int64_t length, int64_t *first, int64_t *end)
+static void visible(
+    const struct shape *shape, int64_t query, int64_t length, int64_t *first, int64_t *end)
 {
     int64_t begin = query - shape->left_context - shape->max_chunk + 1;
     int64_t stop = query + shape->max_chunk;
@@ -35,12 +36,12 @@ static void visible(const struct shape *shape, int64_t query, int64_t length, in
  * too many being zero; s: size of a head, rounded up to 16; w: the most keys of a block. */
 struct head {
     int64_t length, padded, size, wide, block_keys;
-    float *q, *k, *v, *dmix;          /* [T, s]; q scaled */
+    float *q, *k, *v, *dmix;            /* [T, s]; q scaled */
     float *k_transposed, *v_transposed; /* [s, T] */
-    float *dk, *dv;                   /* [T, s] */
-    float *dq;                        /* [16, s] */
-    float *score, *gradient, *mask;   /* [16, w] */
-    float *reversed, *dreversed;      /* [L + 2 M - 1]: the relative bias, backwards */
+    float *dk, *dv;                     /* [T, s] */
+    float *dq;                          /* [16, s] */
+    float *score, *gradient, *mask;     /* [16, w] */
+    float *reversed, *dreversed;        /* [L + 2 M - 1]: the relative bias, backwards */
 };
 
 static int64_t block_keys_of(const struct shape *shape)
@@ -78,10 +79,13 @@ static struct head head_of(const struct shape *shape, float *scratch)
 static void gather(const struct head *head, const float *in, int64_t stride, const float *bias,
     float scale, float *out)
 {
-    memset(out, 0, (size_t)(head->padded * head->wide) * sizeof(float));
-    for (int64_t row = 0; row < head->length; row++)
+    for (int64_t row = 0; row < head->length; row++, out += head->wide) {
         for (int64_t i = 0; i < head->size; i++)
-            out[row * head->wide + i] = scale * (in[row * stride + i] + (bias ? bias[i] : 0.0f));
+            out[i] = scale * (in[row * stride + i] + (bias ? bias[i] : 0.0f));
+        for (int64_t i = head->size; i < head->wide; i++)
+            out[i] = 0;
+    }
+    memset(out, 0, (size_t)((head->padded - head->length) * head->wide) * sizeof(float));
 }
 
 static void turn(const struct head *head, const float *in, float *out)
@@ -108,7 +112,8 @@ static void head_begin(const struct shape *shape, struct head *head, int64_t b, 
         head->reversed[i] = p[ATTENTION_RELATIVE_BIAS][h * distances + distances - 1 - i];
 }
 
-/* A block of queries and the keys that any of them sees: [first, first + count), multiples of 16. */
+/* A block of queries and the keys that any of them sees: [first, first + count), multiples of 16.
+ */
 struct block {
     int64_t query, first, count;
 };
@@ -140,8 +145,8 @@ static void block_scores(const struct shape *shape, struct head *head, struct bl
 
 /* Scores become attention weights; what is not visible, 0.  sums: log of the sum of exponents of
  * each query, written if `fresh`, else read. */
-static void block_weights(const struct shape *shape, struct head *head, struct block block,
-    int fresh, float *sums)
+static void block_weights(
+    const struct shape *shape, struct head *head, struct block block, int fresh, float *sums)
 {
     for (int64_t row = 0; row < QUERIES; row++) {
         float *score = head->score + row * block.count;
@@ -151,7 +156,8 @@ static void block_weights(const struct shape *shape, struct head *head, struct b
             continue;
         }
         visible(shape, query, head->length, &first, &end);
-        const float *bias = head->reversed + first - query + shape->left_context + shape->max_chunk - 1;
+        const float *bias =
+            head->reversed + first - query + shape->left_context + shape->max_chunk - 1;
         float *seen = score + first - block.first;
         int64_t count = end - first;
         float most = -3e38f, sum = 0;
@@ -217,7 +223,8 @@ static void block_backward(const struct shape *shape, struct head *head, struct 
             gradient[i] = weight[i] * (gradient[i] - along);
             weight[i] *= mask[i];
         }
-        float *dbias = head->dreversed + first - block.query - row + shape->left_context + shape->max_chunk - 1;
+        float *dbias = head->dreversed + first - block.query - row + shape->left_context +
+                       shape->max_chunk - 1;
         gradient += first - block.first;
 #pragma omp simd
         for (int64_t i = 0; i < end - first; i++)
@@ -258,7 +265,8 @@ static void head_backward(const struct shape *shape, struct head *head, int64_t 
     }
     for (int64_t row = 0; row < head->length; row++) {
         memcpy(dqkv + row * stride + d, head->dk + row * wide, (size_t)head->size * sizeof(float));
-        memcpy(dqkv + row * stride + 2 * d, head->dv + row * wide, (size_t)head->size * sizeof(float));
+        memcpy(
+            dqkv + row * stride + 2 * d, head->dv + row * wide, (size_t)head->size * sizeof(float));
     }
 }
 
@@ -315,8 +323,8 @@ void attention_backward(const struct shape *shape, float *const *p, const float 
             int64_t first = shape->offsets[b], place = h * head.size;
             head_begin(shape, &head, b, h, p, qkv);
             gather(&head, dmixed + first * d + place, d, NULL, 1.0f, head.dmix);
-            head_backward(shape, &head, b, h, dropout, sums + h * n + first,
-                dqkv + first * 3 * d + place);
+            head_backward(
+                shape, &head, b, h, dropout, sums + h * n + first, dqkv + first * 3 * d + place);
         }
         for (int64_t i = 0; i < distances; i++)
             dp[ATTENTION_RELATIVE_BIAS][h * distances + i] = head.dreversed[distances - 1 - i];

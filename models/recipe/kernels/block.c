@@ -38,7 +38,8 @@ int64_t block_kept(const struct shape *shape)
 
 int64_t block_scratch(const struct shape *shape)
 {
-    int64_t sizes[] = {feed_forward_scratch(shape), attention_scratch(shape), convolution_scratch(shape)};
+    int64_t sizes[] = {
+        feed_forward_scratch(shape), attention_scratch(shape), convolution_scratch(shape)};
     int64_t most = 0;
     for (int part = 0; part < 3; part++)
         most = sizes[part] > most ? sizes[part] : most;
@@ -52,8 +53,10 @@ void block_forward(const struct shape *shape, float *const *p, const float *x, f
     struct kept kept = kept_of(shape, memory);
     feed_forward_forward(shape, SITE_FF1_IN, p + FF1, x, kept.ff1, scratch, kept.after[0]);
     attention_forward(shape, p + ATTENTION, kept.after[0], kept.attention, scratch, kept.after[1]);
-    convolution_forward(shape, p + CONVOLUTION, kept.after[1], kept.convolution, scratch, kept.after[2]);
-    feed_forward_forward(shape, SITE_FF2_IN, p + FF2, kept.after[2], kept.ff2, scratch, kept.after[3]);
+    convolution_forward(
+        shape, p + CONVOLUTION, kept.after[1], kept.convolution, scratch, kept.after[2]);
+    feed_forward_forward(
+        shape, SITE_FF2_IN, p + FF2, kept.after[2], kept.ff2, scratch, kept.after[3]);
     norm_forward(shape->rows, shape->dimension, kept.after[3], p[LAST + NORM_WEIGHT],
         p[LAST + NORM_BIAS], kept.mean, kept.inverse, out);
 }
@@ -67,10 +70,11 @@ void block_backward(const struct shape *shape, float *const *p, const float *x, 
     scratch += shape->rows * shape->dimension;
     norm_backward(shape->rows, shape->dimension, kept.after[3], p[LAST + NORM_WEIGHT], kept.mean,
         kept.inverse, dout, NULL, dp[LAST + NORM_WEIGHT], dp[LAST + NORM_BIAS], dx);
-    feed_forward_backward(shape, SITE_FF2_IN, p + FF2, kept.after[2], kept.ff2, dx, scratch, dp + FF2, other);
+    feed_forward_backward(
+        shape, SITE_FF2_IN, p + FF2, kept.after[2], kept.ff2, dx, scratch, dp + FF2, other);
     convolution_backward(shape, p + CONVOLUTION, kept.after[1], kept.convolution, other, scratch,
         dp + CONVOLUTION, dx);
-    attention_backward(shape, p + ATTENTION, kept.after[0], kept.attention, dx, scratch,
-        dp + ATTENTION, other);
+    attention_backward(
+        shape, p + ATTENTION, kept.after[0], kept.attention, dx, scratch, dp + ATTENTION, other);
     feed_forward_backward(shape, SITE_FF1_IN, p + FF1, x, kept.ff1, other, scratch, dp + FF1, dx);
 }

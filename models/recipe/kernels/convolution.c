@@ -96,7 +96,8 @@ void convolution_forward(const struct shape *shape, float *const *p, const float
     float *mean = kept, *inverse = mean + n, *inner_mean = inverse + n;
     float *inner_inverse = inner_mean + n, *gated = inner_inverse + n, *deep = gated + 2 * n * d;
     float *normal = scratch, *branch = normal + n * d, *weight = branch + n * d;
-    norm_forward(n, d, x, p[CONVOLUTION_NORM_WEIGHT], p[CONVOLUTION_NORM_BIAS], mean, inverse, normal);
+    norm_forward(
+        n, d, x, p[CONVOLUTION_NORM_WEIGHT], p[CONVOLUTION_NORM_BIAS], mean, inverse, normal);
     product(n, 2 * d, d, normal, 0, p[CONVOLUTION_IN_WEIGHT], 1, 0, gated);
     glu_forward(n, d, gated, p[CONVOLUTION_IN_BIAS], branch);
     transpose(d, shape->kernel, p[CONVOLUTION_DEPTHWISE_WEIGHT], weight);
@@ -125,8 +126,8 @@ void convolution_backward(const struct shape *shape, float *const *p, const floa
     residual_backward(n, d, dout, 1.0f, dropout_of(shape->dropout, shape->seed, SITE_CONVOLUTION),
         branch, dp[CONVOLUTION_OUT_BIAS]);
     product(n, d, d, branch, 0, p[CONVOLUTION_OUT_WEIGHT], 0, 0, other);
-    norm_again(n, d, deep, p[CONVOLUTION_DEPTHWISE_NORM_WEIGHT],
-        p[CONVOLUTION_DEPTHWISE_NORM_BIAS], inner_mean, inner_inverse, normal);
+    norm_again(n, d, deep, p[CONVOLUTION_DEPTHWISE_NORM_WEIGHT], p[CONVOLUTION_DEPTHWISE_NORM_BIAS],
+        inner_mean, inner_inverse, normal);
 #pragma omp simd
     for (int64_t i = 0; i < n * d; i++) {
         float h = normal[i], s = sigmoid(h);
@@ -148,7 +149,8 @@ void convolution_backward(const struct shape *shape, float *const *p, const floa
     }
     transpose(kernel, d, dweight, dp[CONVOLUTION_DEPTHWISE_WEIGHT]);
     glu_backward(n, d, gated, p[CONVOLUTION_IN_BIAS], normal, dgated, dp[CONVOLUTION_IN_BIAS]);
-    norm_again(n, d, x, p[CONVOLUTION_NORM_WEIGHT], p[CONVOLUTION_NORM_BIAS], mean, inverse, normal);
+    norm_again(
+        n, d, x, p[CONVOLUTION_NORM_WEIGHT], p[CONVOLUTION_NORM_BIAS], mean, inverse, normal);
     product(2 * d, d, n, dgated, 1, normal, 0, 0, dp[CONVOLUTION_IN_WEIGHT]);
     product(n, d, 2 * d, dgated, 0, p[CONVOLUTION_IN_WEIGHT], 0, 0, branch);
     norm_backward(n, d, x, p[CONVOLUTION_NORM_WEIGHT], mean, inverse, branch, dout,

@@ -154,7 +154,8 @@ void feed_forward_forward(const struct shape *shape, int first_site, float *cons
     float *normal = scratch, *branch = normal + n * d, *active = branch + n * d;
     norm_forward(n, d, x, p[FF_NORM_WEIGHT], p[FF_NORM_BIAS], mean, inverse, normal);
     product(n, f, d, normal, 0, p[FF_IN_WEIGHT], 1, 0, hidden);
-    silu_forward(n, f, hidden, p[FF_IN_BIAS], dropout_of(shape->dropout, shape->seed, first_site), active);
+    silu_forward(
+        n, f, hidden, p[FF_IN_BIAS], dropout_of(shape->dropout, shape->seed, first_site), active);
     product(n, d, f, active, 0, p[FF_OUT_WEIGHT], 1, 0, branch);
     residual_forward(n, d, x, branch, p[FF_OUT_BIAS], 0.5f,
         dropout_of(shape->dropout, shape->seed, first_site + 1), out);

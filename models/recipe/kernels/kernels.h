@@ -6,10 +6,10 @@
  * between two of them is one loop.  What is cheap to compute again (normalised inputs, SiLU,
  * attention weights, dropout masks) is computed again backward and not kept.
  *
- * Recordings are packed: the rows of recording b are offsets[b] .. offsets[b + 1] - 1 of one matrix,
- * and no row is spent on padding.  All matrices are f32, slowest dimension first; those of weights
- * are [out, in].  fused.py compiles these files, allocates everything and is the only caller; each
- * function may be called by any thread, but not by two with the same memory. */
+ * Recordings are packed: the rows of recording b are offsets[b] .. offsets[b + 1] - 1 of one
+ * matrix, and no row is spent on padding.  All matrices are f32, slowest dimension first; those of
+ * weights are [out, in].  fused.py compiles these files, allocates everything and is the only
+ * caller; each function may be called by any thread, but not by two with the same memory. */
 #ifndef KERNELS_H
 #define KERNELS_H
 
@@ -83,7 +83,15 @@ static inline float sigmoid(float x)
 
 /* ---- dropout: a value's fate is a hash of the seed and of its place ---- */
 
-enum site { SITE_FF1_IN, SITE_FF1_OUT, SITE_SCORE, SITE_ATTENTION, SITE_CONVOLUTION, SITE_FF2_IN, SITE_FF2_OUT };
+enum site {
+    SITE_FF1_IN,
+    SITE_FF1_OUT,
+    SITE_SCORE,
+    SITE_ATTENTION,
+    SITE_CONVOLUTION,
+    SITE_FF2_IN,
+    SITE_FF2_OUT
+};
 
 /* A bijection of 32-bit numbers that looks random (two rounds of multiply and xor-shift). */
 static inline uint32_t scramble(uint32_t x)

@@ -8,8 +8,8 @@ struct weight {
     float *mean, *square;    /* the optimiser's state */
     float *average;          /* NULL: none is kept */
     int64_t count;
-    float rate, decay;          /* decay: of the weight, times the rate */
-    float first, second;        /* 1 - beta^step of mean and square */
+    float rate, decay;   /* decay: of the weight, times the rate */
+    float first, second; /* 1 - beta^step of mean and square */
 };
 
 /* The sum of squares of all gradients. */

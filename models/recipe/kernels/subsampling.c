@@ -19,7 +19,8 @@ struct subsampling {
     const int64_t *offsets; /* [batch + 1], encodings */
 };
 
-/* Parameters: those of the first convolution, [4 each] of the further stages, of the linear layer. */
+/* Parameters: those of the first convolution, [4 each] of the further stages, of the linear layer.
+ */
 static int stage_parameter(int64_t stage)
 {
     return (int)(2 + 4 * (stage - 1));
@@ -39,7 +40,8 @@ static int64_t bins_of(const struct subsampling *shape, int64_t stage)
     return bins;
 }
 
-/* Rows of a stage's output that `encodings` need: each row is seen from three of the stage below. */
+/* Rows of a stage's output that `encodings` need: each row is seen from three of the stage below.
+ */
 static int64_t rows_of(const struct subsampling *shape, int64_t stage, int64_t encodings)
 {
     for (int64_t s = shape->stages - 1; s > stage; s--)
@@ -86,11 +88,11 @@ int64_t subsampling_kept(const struct subsampling *shape)
 /* ---- scratch memory ---- */
 
 struct scratch {
-    float *frames;                  /* [padded rows of the longest, bins + 2] */
-    float *ring, *before;           /* [3, bins of stage 0 + 2, channels]: rows, and before SiLU */
-    float *weights, *dweights;      /* [9, channels] */
-    float *first, *dfirst;          /* [9, channels]: the first convolution's */
-    float *active, *gradient;       /* the size of stage 1's output, each */
+    float *frames;             /* [padded rows of the longest, bins + 2] */
+    float *ring, *before;      /* [3, bins of stage 0 + 2, channels]: rows, and before SiLU */
+    float *weights, *dweights; /* [9, channels] */
+    float *first, *dfirst;     /* [9, channels]: the first convolution's */
+    float *active, *gradient;  /* the size of stage 1's output, each */
     float *other;
 };
 
@@ -106,8 +108,8 @@ static int64_t ring_row(const struct subsampling *shape)
 
 int64_t subsampling_scratch(const struct subsampling *shape)
 {
-    return frame_rows_needed(shape, shape->longest) * (shape->bins + 2) + 2 * RING * ring_row(shape) +
-           4 * 9 * shape->channels + 3 * stage_size(shape, 1);
+    return frame_rows_needed(shape, shape->longest) * (shape->bins + 2) +
+           2 * RING * ring_row(shape) + 4 * 9 * shape->channels + 3 * stage_size(shape, 1);
 }
 
 static struct scratch scratch_of(const struct subsampling *shape, float *memory)
@@ -151,8 +153,7 @@ static void lay_frames(const struct subsampling *shape, int64_t b, const float *
     int64_t rows = frame_rows_needed(shape, shape->offsets[b + 1] - shape->offsets[b]);
     memset(out, 0, (size_t)(rows * wide) * sizeof(float));
     for (int64_t row = context; row < rows; row++)
-        memcpy(out + row * wide + 1,
-            frames + (b * shape->frame_rows + row - context) * shape->bins,
+        memcpy(out + row * wide + 1, frames + (b * shape->frame_rows + row - context) * shape->bins,
             (size_t)shape->bins * sizeof(float));
 }
 
@@ -353,7 +354,8 @@ void subsampling_forward(const struct subsampling *shape, float *const *p, const
     int64_t channels = shape->channels, last = shape->stages - 1;
     taps_first(channels, p[0], scratch.first);
     for (int64_t stage = 1; stage < shape->stages; stage++) {
-        int64_t below = bins_of(shape, stage - 1) * channels, size = bins_of(shape, stage) * channels;
+        int64_t below = bins_of(shape, stage - 1) * channels,
+                size = bins_of(shape, stage) * channels;
         float *deep = kept_deep(shape, kept, stage), *wide = kept_wide(shape, kept, stage);
         float *const *own = p + stage_parameter(stage);
         taps_first(channels, own[0], scratch.weights);
@@ -364,7 +366,8 @@ void subsampling_forward(const struct subsampling *shape, float *const *p, const
                 lay_frames(shape, b, frames, scratch.frames);
             else
                 from = kept_wide(shape, kept, stage - 1) + rows_before(shape, stage - 1, b) * below;
-            stage_forward(shape, &scratch, p, stage, b, from, deep + rows_before(shape, stage, b) * size);
+            stage_forward(
+                shape, &scratch, p, stage, b, from, deep + rows_before(shape, stage, b) * size);
         }
         int64_t count = stage_size(shape, stage) / channels;
         product(count, channels, channels, deep, 0, own[2], 1, 0, wide);
@@ -372,7 +375,8 @@ void subsampling_forward(const struct subsampling *shape, float *const *p, const
     }
     int64_t size = bins_of(shape, last) * channels;
     silu_row(shape->rows * size, kept_wide(shape, kept, last), scratch.active);
-    product(shape->rows, shape->dimension, size, scratch.active, 0, p[linear_parameter(shape)], 1, 0, out);
+    product(shape->rows, shape->dimension, size, scratch.active, 0, p[linear_parameter(shape)], 1,
+        0, out);
     add_bias(shape->rows, shape->dimension, p[linear_parameter(shape) + 1], out);
 }
 
@@ -388,7 +392,8 @@ void subsampling_backward(const struct subsampling *shape, float *const *p, cons
     product(shape->dimension, size, shape->rows, dout, 1, scratch.active, 0, 0, dp[linear]);
     column_sums(shape->rows, shape->dimension, dout, dp[linear + 1]);
     product(shape->rows, size, shape->dimension, dout, 0, p[linear], 0, 0, scratch.gradient);
-    silu_row_backward(shape->rows * size, kept_wide(shape, kept, last), scratch.gradient, scratch.gradient);
+    silu_row_backward(
+        shape->rows * size, kept_wide(shape, kept, last), scratch.gradient, scratch.gradient);
     taps_first(channels, p[0], scratch.first);
     memset(scratch.dfirst, 0, taps);
     memset(dp[1], 0, (size_t)channels * sizeof(float));
@@ -397,7 +402,8 @@ void subsampling_backward(const struct subsampling *shape, float *const *p, cons
         int64_t below = bins_of(shape, stage - 1) * channels;
         float *const *own = p + stage_parameter(stage), *const *down = dp + stage_parameter(stage);
         size = bins_of(shape, stage) * channels;
-        product(channels, channels, count, scratch.gradient, 1, kept_deep(shape, kept, stage), 0, 0, down[2]);
+        product(channels, channels, count, scratch.gradient, 1, kept_deep(shape, kept, stage), 0, 0,
+            down[2]);
         column_sums(count, channels, scratch.gradient, down[3]);
         product(count, channels, channels, scratch.gradient, 0, own[2], 0, 0, scratch.other);
         column_sums(count, channels, scratch.other, down[1]);
