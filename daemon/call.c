@@ -398,6 +398,9 @@ const char *call_client(const call *self)
 bool call_certificate_name(const call *self, char *out_name, size_t size)
 {
     grpc_auth_context *context = grpc_call_auth_context(self->grpc);
+    /* Connections that were accepted elsewhere have none. */
+    if (context == NULL)
+        return false;
     grpc_auth_property_iterator names = grpc_auth_context_peer_identity(context);
     const grpc_auth_property *name = grpc_auth_property_iterator_next(&names);
     bool is_named = grpc_auth_context_peer_is_authenticated(context) && name != NULL &&

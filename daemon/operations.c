@@ -19,14 +19,14 @@
 #include "base/memory.h"
 #include "daemon/speech_private.h"
 
-enum { PAGE = 50, PAGE_MAX = 100, OWNER = 128 };
+enum { PAGE = 50, PAGE_MAX = 100 };
 
 typedef enum operation_state { WAITING, RUNNING, DONE } operation_state;
 
 typedef struct operation {
     struct operation *next; /* the one begun after it */
     char name[WIRE_OPERATION_NAME];
-    char owner[OWNER];
+    char owner[CALL_CLIENT_BYTES];
     operation_state state;
     bool cancelled; /* asked to end */
     bool deleted;   /* not to be found any more; freed once it does not run */

@@ -26,8 +26,8 @@ steno_status operations_create(speech *maker, operations **out_operations, steno
 void operations_destroy(operations *operations);
 
 /* Puts the request in the queue and writes the new operation.  On success the request is taken: it
- * lies in a block of memory_allocate, and is finished and freed here.  owner: who may list it.
- * STENO_ERROR_LIMIT when too much waits. */
+ * lies in a block of memory_allocate, and is finished and freed here.  owner: who may list it, of
+ * CALL_CLIENT_BYTES at most. STENO_ERROR_LIMIT when too much waits. */
 steno_status operations_start(operations *operations, wire_request *request, const char *owner,
     wire_output *output, steno_error *error);
 

@@ -31,9 +31,14 @@ static const option_entry entries[] = {
         AT(allow_plaintext_beyond_loopback), 0, 0, NULL, NULL,
         "listen without TLS where other machines can reach it", false},
     {"tls-cert", "server", "FILE", OPTION_TEXT, AT(tls_cert), 0, 0, NULL, NULL,
-        "certificate chain for tls: addresses, in PEM", false},
+        "certificate chain for tls: addresses, in PEM", true},
     {"tls-key", "server", "FILE", OPTION_TEXT, AT(tls_key), 0, 0, NULL, NULL,
-        "its private key, in PEM", false},
+        "its private key, in PEM", true},
+    {"tls-client-ca", "server", "FILE", OPTION_TEXT, AT(tls_client_ca), 0, 0, NULL, NULL,
+        "clients on tls: addresses need a certificate of one of the authorities in FILE, in PEM",
+        true},
+    {"tokens", "server", "FILE", OPTION_TEXT, AT(tokens), 0, 0, NULL, NULL,
+        "calls need one of the tokens in FILE, which \"steno token\" writes", true},
     {"drain-seconds", "server", "N", OPTION_NUMBER, AT(drain_seconds), 0, 86400, NULL, "10",
         "time that streams get to end after SIGTERM or SIGINT", true},
     {"model", "recognition", "FILE", OPTION_TEXT, AT(model), 0, 0, NULL, NULL,
@@ -47,7 +52,12 @@ static const option_entry entries[] = {
     {"max-streams", "limits", "N", OPTION_NUMBER, AT(max_streams), 0, 65536, NULL, "0",
         "streams at once; 0: 16 for each thread that recognises", true},
     {"max-streams-per-client", "limits", "N", OPTION_NUMBER, AT(max_streams_per_client), 0, 65536,
-        NULL, "0", "of one address, Unix sockets counting as one; 0: no limit of its own", true},
+        NULL, "0",
+        "of one name (token or certificate) or address, Unix sockets counting as one; 0: no limit "
+        "of its own",
+        true},
+    {"client-limit", "limits", "NAME=N", OPTION_LIST, AT(client_limits), 0, 0, NULL, NULL,
+        "streams at once of the client with this name; may be repeated", true},
     {"backlog-seconds", "limits", "N", OPTION_NUMBER, AT(backlog_seconds), 1, 600, NULL, "10",
         "audio that a stream may have waiting before it is not read on", true},
     {"max-message-mb", "limits", "N", OPTION_NUMBER, AT(max_message_mb), 1, 1024, NULL, "32",
@@ -383,9 +393,11 @@ static steno_status check_addresses(const daemon_options *self, steno_error *err
             return error_set(
                 error, STENO_ERROR_ARGUMENT, "%s: needs --tls-cert and --tls-key", text);
     }
-    if (!has_tls && (self->tls_cert != NULL || self->tls_key != NULL))
+    if (!has_tls &&
+        (self->tls_cert != NULL || self->tls_key != NULL || self->tls_client_ca != NULL))
         return error_set(error, STENO_ERROR_ARGUMENT,
-            "--tls-cert and --tls-key are of use for tls: addresses only, and none is given");
+            "--tls-cert, --tls-key and --tls-client-ca are of use for tls: addresses only, and "
+            "none is given");
     return STENO_OK;
 }
 

@@ -43,7 +43,8 @@ typedef struct daemon_options {
     /* server */
     option_list listen;
     bool allow_plaintext_beyond_loopback;
-    char *tls_cert, *tls_key;
+    char *tls_cert, *tls_key, *tls_client_ca;
+    char *tokens;
     uint32_t drain_seconds;
 
     /* recognition */
@@ -55,6 +56,7 @@ typedef struct daemon_options {
     /* limits */
     uint32_t max_streams; /* after options_complete never 0 */
     uint32_t max_streams_per_client;
+    option_list client_limits; /* "NAME=N" */
     uint32_t backlog_seconds;
     uint32_t max_message_mb;
     uint32_t max_connections;          /* likewise */

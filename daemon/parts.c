@@ -11,9 +11,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/auth.h"
+#include "daemon/certificates.h"
 #include "daemon/descriptor_set.h"
 #include "daemon/health.h"
 #include "daemon/inherited.h"
@@ -33,7 +36,8 @@
 #define METADATA_BYTES (16 << 10)
 /* What gRPC may use for buffers before it holds clients back. */
 #define GRPC_MEMORY_BYTES ((size_t)256 << 20)
-#define PEM_MAX_BYTES (1 << 20)
+/* How long before its end a certificate is warned of: two weeks. */
+#define CERTIFICATE_WARN_SECONDS (14 * 24 * 3600)
 
 enum { SOCKET_NAME = 256 };
 
@@ -48,7 +52,8 @@ struct parts {
     service_names names;
     const call_method **methods; /* [method_count], of all services */
     size_t method_count;
-    char *tls_certificate, *tls_key;
+    auth *auth;
+    certificates certificates; /* in use */
     server *server;
     inherited *inherited;
     _Atomic uint32_t drain_seconds;
@@ -158,38 +163,62 @@ static void on_ended(void *context, const server_report *report)
 
 /* ---- The server ---- */
 
-/* A whole text file. */
-static steno_status read_text(const char *path, char **out_text, steno_error *error)
+/* What there is to warn of. */
+static void warn_of_certificate(const parts *self, const certificates *read)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return error_set(error, STENO_ERROR_IO, "%s: %s", path, strerror(errno));
-    char *text = memory_allocate(PEM_MAX_BYTES + 1, 1);
-    steno_status status = STENO_OK;
-    if (text == NULL) {
-        status = error_memory(error);
-    } else {
-        size_t size = fread(text, 1, PEM_MAX_BYTES + 1, file);
-        if (ferror(file))
-            status = error_set(error, STENO_ERROR_IO, "%s: %s", path, strerror(errno));
-        else if (size > PEM_MAX_BYTES)
-            status = error_set(error, STENO_ERROR_LIMIT, "%s: too large for a PEM file", path);
-    }
-    fclose(file);
-    if (status < 0)
-        memory_free(text);
-    else
-        *out_text = text;
+    time_t end = (time_t)read->expires_s, now = time(NULL);
+    struct tm date;
+    char text[32];
+    if (read->chain == NULL || end - now > CERTIFICATE_WARN_SECONDS)
+        return;
+    gmtime_r(&end, &date);
+    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &date);
+    log_say(self->log, LOG_LEVEL_WARNING, "the certificate for TLS %s on %s",
+        end <= now ? "has expired" : "expires", text);
+}
+
+static steno_status read_certificates(
+    const daemon_options *options, certificates *out, steno_error *error)
+{
+    return options->tls_cert == NULL ? STENO_OK
+                                     : certificates_read(options->tls_cert, options->tls_key,
+                                           options->tls_client_ca, out, error);
+}
+
+static auth_setting auth_settings(const daemon_options *options)
+{
+    return (auth_setting){
+        .tokens = options->tokens,
+        .limits = options->client_limits.items,
+        .limit_count = options->client_limits.count,
+    };
+}
+
+static steno_status create_auth(parts *self, const daemon_options *options, steno_error *error)
+{
+    const auth_setting setting = auth_settings(options);
+    auth_change *change;
+    steno_status status = auth_create(&self->auth, error);
+    if (status == STENO_OK)
+        status = auth_prepare(&setting, &change, error);
+    if (status == STENO_OK)
+        auth_commit(self->auth, change);
     return status;
+}
+
+static call_status on_admit(void *context, const call *one, const call_method *method,
+    server_client *client, char *message, size_t size)
+{
+    parts *self = context;
+    return auth_admit(self->auth, one, method, client, message, size);
 }
 
 static steno_status create_server(parts *self, const daemon_options *options, steno_error *error)
 {
-    steno_status status;
-    if (options->tls_cert != NULL &&
-        ((status = read_text(options->tls_cert, &self->tls_certificate, error)) < 0 ||
-            (status = read_text(options->tls_key, &self->tls_key, error)) < 0))
+    steno_status status = read_certificates(options, &self->certificates, error);
+    if (status < 0)
         return status;
+    warn_of_certificate(self, &self->certificates);
     self->streams_room = options->max_streams > STREAMS_ROOM ? options->max_streams : STREAMS_ROOM;
     const server_options settings = {
         .addresses = (const char *const *)options->listen.items,
@@ -204,11 +233,13 @@ static steno_status create_server(parts *self, const daemon_options *options, st
         .max_message_bytes = (size_t)options->max_message_mb << 20,
         .max_metadata_bytes = METADATA_BYTES,
         .memory_bytes = GRPC_MEMORY_BYTES + ((size_t)options->max_message_mb << 20),
-        .tls_certificate = self->tls_certificate,
-        .tls_key = self->tls_key,
+        .tls_certificate = self->certificates.chain,
+        .tls_key = self->certificates.key,
+        .tls_client_ca = self->certificates.client_ca,
         .draining = on_draining,
         .beat = on_beat,
         .beat_ms = systemd_watchdog_ms() / 3,
+        .admit = on_admit,
         .ended = on_ended,
         .context = self,
     };
@@ -241,6 +272,8 @@ steno_status parts_create(const daemon_options *options, log_sink *log, unsigned
     atomic_store(&self->drain_seconds, options->drain_seconds);
     steno_status status = create_services(self, options, error);
     if (status == STENO_OK)
+        status = create_auth(self, options, error);
+    if (status == STENO_OK)
         status = create_server(self, options, error);
     if (status == STENO_OK)
         status = take_sockets(self, options, error);
@@ -263,8 +296,8 @@ void parts_destroy(parts *self)
     speech_destroy(self->speech);
     service_names_finish(&self->names);
     memory_free(self->methods);
-    memory_free(self->tls_certificate);
-    memory_free(self->tls_key);
+    auth_destroy(self->auth);
+    certificates_finish(&self->certificates);
     memory_free(self);
 }
 
@@ -313,20 +346,72 @@ uint32_t parts_drain_seconds(const parts *self)
 
 /* ---- Reloading ---- */
 
-steno_status parts_reload(parts *self, const daemon_options *options, steno_error *error)
+/* Everything that is loaded before anything changes. */
+typedef struct changes {
+    speech_change *speech;
+    auth_change *auth;
+    certificates certificates;
+} changes;
+
+/* What can't be changed in what otherwise can. */
+static steno_status check_changes(
+    const parts *self, const daemon_options *options, steno_error *error)
 {
     if (options->max_streams > self->streams_room)
         return error_set(error, STENO_ERROR_LIMIT, "max-streams: %u; above %u it takes a restart",
             options->max_streams, self->streams_room);
-    const speech_options settings = speech_settings(options);
-    speech_change *change;
-    steno_status status = speech_prepare(self->speech, &settings, &change, error);
-    if (status < 0)
-        return status;
+    bool asks = self->options->tls_client_ca != NULL;
+    if (self->options->tls_cert != NULL && asks != (options->tls_client_ca != NULL))
+        return error_set(error, STENO_ERROR_ARGUMENT,
+            "tls-client-ca: %s clients for certificates takes a restart",
+            asks ? "no longer asking" : "asking");
+    if ((self->options->tls_cert != NULL) != (options->tls_cert != NULL))
+        return error_set(
+            error, STENO_ERROR_ARGUMENT, "tls-cert: beginning or ending TLS takes a restart");
+    return STENO_OK;
+}
 
-    speech_commit(self->speech, change);
+static steno_status prepare(
+    parts *self, const daemon_options *options, changes *out, steno_error *error)
+{
+    const speech_options how = speech_settings(options);
+    const auth_setting who = auth_settings(options);
+    steno_status status = check_changes(self, options, error);
+    if (status == STENO_OK)
+        status = read_certificates(options, &out->certificates, error);
+    if (status == STENO_OK)
+        status = auth_prepare(&who, &out->auth, error);
+    if (status == STENO_OK)
+        status = speech_prepare(self->speech, &how, &out->speech, error);
+    /* The last that may fail, and the first that changes something. */
+    if (status == STENO_OK)
+        status = server_set_certificates(self->server, out->certificates.chain,
+            out->certificates.key, out->certificates.client_ca, error);
+    return status;
+}
+
+static void commit(parts *self, const daemon_options *options, changes *all)
+{
+    certificates_finish(&self->certificates);
+    self->certificates = all->certificates;
+    auth_commit(self->auth, all->auth);
+    speech_commit(self->speech, all->speech);
     server_set_limits(self->server, options->max_streams, options->max_streams_per_client);
     atomic_store(&self->drain_seconds, options->drain_seconds);
     log_set(self->log, (log_level)options->log_level, (log_format)options->log_format);
-    return STENO_OK;
+    warn_of_certificate(self, &self->certificates);
+}
+
+steno_status parts_reload(parts *self, const daemon_options *options, steno_error *error)
+{
+    changes all = {0};
+    steno_status status = prepare(self, options, &all, error);
+    if (status == STENO_OK) {
+        commit(self, options, &all);
+    } else {
+        speech_abandon(all.speech);
+        auth_abandon(all.auth);
+        certificates_finish(&all.certificates);
+    }
+    return status;
 }

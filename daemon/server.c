@@ -27,14 +27,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/call_private.h"
 #include "daemon/connections.h"
-#include "daemon/listen.h"
+#include "daemon/server_place.h"
+#include "daemon/server_tls.h"
 
 /* Dead connections: asked after half a minute of silence, given up 20 s later. */
 #define KEEPALIVE_MS 30000
@@ -53,11 +53,6 @@ typedef enum server_phase {
     SERVER_STOPPED,
 } server_phase;
 
-typedef struct server_place {
-    listen_socket socket; /* zeroed for TCP */
-    int port;
-} server_place;
-
 struct server {
     /* Constant after create. */
     const call_method *const *methods; /* [method_count] */
@@ -65,6 +60,7 @@ struct server {
     server_options limits; /* its numbers and hook; the pointers to texts have gone */
     server_place *places;  /* [place_count] */
     size_t place_count;
+    server_tls *tls; /* NULL: no certificates */
     grpc_server *grpc;
     grpc_completion_queue *queue;
     grpc_channel *nowhere;
@@ -421,6 +417,13 @@ void server_set_limits(server *self, uint32_t max_streams, uint32_t max_streams_
     atomic_store(&self->max_streams_per_client, max_streams_per_client);
 }
 
+steno_status server_set_certificates(server *self, const char *certificate, const char *key,
+    const char *client_ca, steno_error *error)
+{
+    return self->tls == NULL ? STENO_OK
+                             : server_tls_replace(self->tls, certificate, key, client_ca, error);
+}
+
 void server_adopt(void *context, int fd)
 {
     server *self = context;
@@ -440,50 +443,6 @@ uint64_t server_streams_total(const server *self)
 }
 
 /* ---- Listening ---- */
-
-static grpc_server_credentials *create_credentials(const server_options *options, listen_kind kind)
-{
-    if (kind != LISTEN_TLS)
-        return grpc_insecure_server_credentials_create();
-    grpc_ssl_pem_key_cert_pair pair = {options->tls_key, options->tls_certificate};
-    return grpc_ssl_server_credentials_create_ex(
-        NULL, &pair, 1, GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE, NULL);
-}
-
-static steno_status listen_on(
-    server *self, const server_options *options, size_t index, steno_error *error)
-{
-    const char *text = options->addresses[index];
-    listen_address address;
-    steno_status status = listen_parse(text, &address, error);
-    if (status < 0)
-        return status;
-    if (address.kind == LISTEN_TLS &&
-        (options->tls_certificate == NULL || options->tls_key == NULL))
-        return error_set(
-            error, STENO_ERROR_ARGUMENT, "%s: TLS needs a certificate and its private key", text);
-    status = listen_probe(&address, text, error);
-    if (status < 0)
-        return status;
-    grpc_server_credentials *credentials = create_credentials(options, address.kind);
-    /* A Unix socket is for its user and group from its first moment on: 0660. */
-    mode_t mask = umask(0117);
-    int port = grpc_server_add_http2_port(self->grpc, address.grpc, credentials);
-    umask(mask);
-    grpc_server_credentials_release(credentials);
-    if (port == 0)
-        return address.kind == LISTEN_TLS
-                   ? error_set(error, STENO_ERROR_ARGUMENT,
-                         "can't listen on %s: the certificate or the key is damaged, or they do "
-                         "not belong "
-                         "together",
-                         text)
-                   : error_set(error, STENO_ERROR_IO, "can't listen on %s", text);
-    if (address.kind == LISTEN_UNIX)
-        return listen_keep_socket(&address, text, &self->places[index].socket, error);
-    self->places[index].port = port;
-    return STENO_OK;
-}
 
 int server_port(const server *self, size_t address)
 {
@@ -571,10 +530,14 @@ static steno_status start_server(server *self, const server_options *options, st
     steno_status status = STENO_OK;
     if (options->max_connections > 0)
         status = connections_begin(options->max_connections, error);
+    if (status == STENO_OK && options->tls_certificate != NULL)
+        status = server_tls_create(options->tls_certificate, options->tls_key,
+            options->tls_client_ca, options->address_count, &self->tls, error);
     if (status == STENO_OK)
         status = start_ringer(self, error);
     for (size_t i = 0; i < options->address_count && status == STENO_OK; i++)
-        status = listen_on(self, options, i, error);
+        status = server_place_open(
+            &self->places[i], self->grpc, options->addresses[i], i, self->tls, error);
     return status;
 }
 
@@ -645,10 +608,11 @@ void server_destroy(server *self)
     grpc_completion_queue_destroy(self->queue);
     grpc_metadata_array_destroy(&self->headers);
     for (size_t i = 0; i < self->place_count; i++)
-        listen_remove_socket(&self->places[i].socket);
+        server_place_close(&self->places[i]);
     memory_free(self->places);
     alarms_finish(&self->alarms);
     grpc_shutdown();
+    server_tls_destroy(self->tls);
     connections_end();
     memory_free(self);
 }

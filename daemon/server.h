@@ -57,6 +57,7 @@ typedef struct server_options {
     size_t max_metadata_bytes;
     size_t memory_bytes;                   /* gRPC's resource quota */
     const char *tls_certificate, *tls_key; /* PEM texts, for "tls:" addresses; else NULL */
+    const char *tls_client_ca;             /* likewise; NULL: clients need no certificate */
 
     /* Called once on the server's thread when server_shutdown has been; NULL: nothing to do. */
     void (*draining)(void *context);
@@ -95,6 +96,12 @@ void server_destroy(server *server);
 
 /* Other limits from now on, on streams that come.  Any thread. */
 void server_set_limits(server *server, uint32_t max_streams, uint32_t max_streams_per_client);
+
+/* Other certificates for connections that begin from now on; client_ca NULL only if it was, and not
+ * if not.  Nothing where there is no TLS.  Any thread.  Errors: MEMORY; then nothing has changed.
+ */
+steno_status server_set_certificates(server *server, const char *certificate, const char *key,
+    const char *client_ca, steno_error *error);
 
 /* Takes a connection over, a descriptor of a stream socket that does not block, as plaintext.
  * context: the server.  Any thread, but not after `draining`. */

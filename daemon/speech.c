@@ -15,25 +15,12 @@
 #define OPERATIONS "/google.longrunning.Operations/"
 #define VOSK "/vosk.stt.v1."
 
-enum { OWNER = 128 };
-
 /* ---- Answers ---- */
-
-/* Whose operations a caller may list: those of its address, whatever the port. */
-static void owner_of(const call *rpc, char owner[OWNER])
-{
-    snprintf(owner, OWNER, "%s", call_peer(rpc));
-    char *port = strrchr(owner, ':');
-    if (port != NULL && strncmp(owner, "unix:", 5) != 0)
-        *port = '\0';
-}
 
 static steno_status start_operation(speech *self, call *rpc, wire_output *output,
     steno_status (*read)(wire_request *, const uint8_t *, size_t, steno_error *),
     const uint8_t *bytes, size_t size, steno_error *error)
 {
-    char owner[OWNER];
-    owner_of(rpc, owner);
     wire_request *request = memory_allocate(1, sizeof *request);
     if (request == NULL)
         return error_memory(error);
@@ -41,7 +28,7 @@ static steno_status start_operation(speech *self, call *rpc, wire_output *output
     steno_status status = read(request, bytes, size, error);
     request->config.request_id = speech_next_request_id(self);
     if (status == STENO_OK)
-        status = operations_start(self->operations, request, owner, output, error);
+        status = operations_start(self->operations, request, call_client(rpc), output, error);
     if (status != STENO_OK) {
         wire_request_finish(request);
         memory_free(request);
@@ -70,9 +57,7 @@ static steno_status answer_get(speech *self, call *rpc, const uint8_t *bytes, si
 static steno_status answer_list(speech *self, call *rpc, const uint8_t *bytes, size_t size,
     wire_output *output, steno_error *error)
 {
-    char owner[OWNER];
-    owner_of(rpc, owner);
-    return operations_list(self->operations, owner, bytes, size, output, error);
+    return operations_list(self->operations, call_client(rpc), bytes, size, output, error);
 }
 
 static steno_status answer_cancel(speech *self, call *rpc, const uint8_t *bytes, size_t size,

@@ -13,6 +13,7 @@
 #include "model_info.h"
 #include "options.h"
 #include "steno/steno.h"
+#include "token.h"
 #include "transcribe.h"
 #include "wer.h"
 
@@ -93,6 +94,8 @@ static int run_command(const command_entry *command, const option_values *option
         return wer(options);
     case COMMAND_MODEL_INFO:
         return model_info(options);
+    case COMMAND_TOKEN:
+        return token(options);
     default:
         return help_usage_error("", "no command given");
     }

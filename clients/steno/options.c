@@ -15,7 +15,7 @@
 
 #define RECOGNISING (COMMAND_TRANSCRIBE | COMMAND_WER)
 #define LOADING (RECOGNISING | COMMAND_MODEL_INFO)
-#define ALL (LOADING | COMMAND_NONE)
+#define ALL (LOADING | COMMAND_NONE | COMMAND_TOKEN)
 
 /* The columns of a row, so that the table below reads as one. */
 #define SWITCH(name, letter, group, commands, field, help)                                         \
@@ -109,6 +109,9 @@ static const option_entry table[] = {
         "Files worked on side by side; default: one per core"),
     NUMBER("threads", 0, RUNNING, RECOGNISING, threads, "N", 1, 1024,
         "Threads that run the network; default: one per core"),
+    NUMBER("streams", 0, RUNNING, COMMAND_TOKEN, streams, "N", 0, 65536,
+        "Streams that the token's owner may have at once, 0 for any number; default: what the "
+        "daemon's settings say"),
     CHOICE(OPTION_CHOICE, "progress", 0, RUNNING, RECOGNISING, progress, "auto always never",
         "Show on standard error how far it is; auto: when that is a terminal"),
     SWITCH("quiet", 'q', RUNNING, RECOGNISING, quiet, "Show errors alone: no progress"),
@@ -144,6 +147,13 @@ static const command_entry commands[] = {
         "written out.  Words are aligned with the fewest substitutions, deletions and\n"
         "insertions.\n",
         COMMAND_WER},
+    {"token", "create FILE NAME|list FILE|revoke FILE NAME", "Make and revoke tokens of a daemon",
+        "FILE is what stenod's --tokens names: a line for each token with its name and a\n"
+        "salted hash.  create prints a new token, which is in no file and can't be shown\n"
+        "again; list prints names, limits on streams and when each was made, tab\n"
+        "separated; revoke makes NAME's token worthless.  A daemon that is running reads\n"
+        "FILE again on SIGHUP (systemctl reload stenod).\n",
+        COMMAND_TOKEN},
 };
 
 const option_entry *options_table(size_t *out_count)
@@ -376,8 +386,11 @@ steno_status options_parse(const command_entry *command, int argc, const char *c
     option_values *out_options, steno_error *error)
 {
     option_values *options = out_options;
-    *options = (struct option_values){
-        .encoding = OPTIONS_UNSET, .lm_weight = NAN, .attention_weight = NAN, .token_bonus = NAN};
+    *options = (struct option_values){.encoding = OPTIONS_UNSET,
+        .streams = OPTIONS_UNSET,
+        .lm_weight = NAN,
+        .attention_weight = NAN,
+        .token_bonus = NAN};
     options->operands = calloc((size_t)argc + 1, sizeof *options->operands);
     if (options->operands == NULL) {
         refuse(error, "out of memory");

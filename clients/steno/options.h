@@ -64,6 +64,7 @@ typedef struct option_values {
 
     /* running */
     uint32_t jobs, threads;
+    uint32_t streams;  /* of a token; or OPTIONS_UNSET */
     uint32_t progress; /* an options_progress */
     bool quiet;
     bool help, version;
@@ -97,6 +98,7 @@ enum {
     COMMAND_WER = 2,
     COMMAND_MODEL_INFO = 4,
     COMMAND_NONE = 8, /* steno without a command */
+    COMMAND_TOKEN = 16,
 };
 
 typedef struct option_entry {

@@ -91,7 +91,8 @@ IN_PUBLIC_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 NOT_FOR_PROGRAMS = ["flac", "kissfft", "mpg123", "onednn", "openmp", "opus", "sndfile", "soxr"]
 
 # The daemon's sources that speak gRPC.  These see no generated messages, and the others no gRPC.
-DAEMON_GRPC = ["call.c", "call_private.h", "server.c"]
+DAEMON_GRPC = ["call.c", "call_private.h", "server.c", "server_place.c", "server_place.h",
+               "server_tls.c", "server_tls.h"]
 
 LONG_FILE_LINES = 600
 # In two parts each, so that this file does not speak of itself.

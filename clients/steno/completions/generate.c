@@ -16,7 +16,7 @@ static bool takes(const option_entry *option, const command_entry *command)
 }
 
 /* The first words that are commands: "transcribe", "model", ... and "help". */
-static const char command_words[] = "transcribe model wer help";
+static const char command_words[] = "transcribe model wer token help";
 
 static void print_bash_values(const option_entry *option)
 {
@@ -93,6 +93,8 @@ static void print_bash(void)
           "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
           "    elif [[ $command == model ]] && ((COMP_CWORD == 2)); then\n"
           "        COMPREPLY=($(compgen -W 'info' -- \"$word\"))\n"
+          "    elif [[ $command == token ]] && ((COMP_CWORD == 2)); then\n"
+          "        COMPREPLY=($(compgen -W 'create list revoke' -- \"$word\"))\n"
           "    elif [[ $command == help ]]; then\n",
         stdout);
     printf("        COMPREPLY=($(compgen -W '%s' -- \"$word\"))\n", command_words);
@@ -199,7 +201,9 @@ static void print_zsh(void)
         fputs("        shift words\n"
               "        ((CURRENT--))\n",
             stdout);
-        print_zsh_arguments(&commands[c], "'*:file:_files'");
+        print_zsh_arguments(&commands[c], commands[c].bit == COMMAND_TOKEN
+                                              ? "':action:(create list revoke)' '*:file:_files'"
+                                              : "'*:file:_files'");
         fputs("        ;;\n", stdout);
     }
     printf("    help)\n        compadd -- %s\n        ;;\nesac\n", command_words);
@@ -260,7 +264,9 @@ static void print_fish(void)
     }
     fputs("complete -c steno -f -n __fish_use_subcommand -a help -d 'Explain a command'\n"
           "complete -c steno -f -n '__fish_seen_subcommand_from model; and not "
-          "__fish_seen_subcommand_from info' -a info\n",
+          "__fish_seen_subcommand_from info' -a info\n"
+          "complete -c steno -n '__fish_seen_subcommand_from token; and not "
+          "__fish_seen_subcommand_from create list revoke' -a 'create list revoke'\n",
         stdout);
     printf("complete -c steno -f -n '__fish_seen_subcommand_from help' -a '%s'\n", command_words);
     for (size_t i = 0; i < count; i++)

@@ -22,12 +22,13 @@ class Authority:
     def _openssl(self, *arguments):
         subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
-    def issue(self, name, names="IP:127.0.0.1,DNS:localhost"):
-        """(certificate, key) of one that goes by these names."""
+    def issue(self, name, names="IP:127.0.0.1,DNS:localhost", days=2):
+        """(certificate, key) of one that goes by these names, if any beside its own; with days
+        below 0 it has expired."""
         key, request = self.folder / f"{name}.key", self.folder / f"{name}.csr"
         certificate, extension = self.folder / f"{name}.crt", self.folder / f"{name}.ext"
-        extension.write_text(f"subjectAltName={names}\n")
+        extension.write_text(f"subjectAltName={names}\n" if names else "")
         self._openssl("req", *self._new_key(key), "-out", request, "-subj", f"/CN={name}")
         self._openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key,
-                      "-CAcreateserial", "-days", "2", "-extfile", extension, "-out", certificate)
+                      "-CAcreateserial", "-days", days, "-extfile", extension, "-out", certificate)
         return certificate, key

@@ -411,8 +411,8 @@ class Tls(DaemonTest):
         nonsense.write_text("nonsense")
         for pair, message in (
             ((certificate, self.folder / "none"), "No such file"),
-            ((nonsense, key), "the certificate or the key is damaged"),
-            ((certificate, nonsense), "the certificate or the key is damaged"),
+            ((nonsense, key), "nonsense: holds no certificate in PEM"),
+            ((certificate, nonsense), "nonsense: holds no private key in PEM"),
             ((certificate, other), "do not belong together"),
         ):
             program = self.stenod("--listen", "tls:127.0.0.1:0", "--tls-cert", str(pair[0]),

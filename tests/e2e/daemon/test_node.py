@@ -85,6 +85,18 @@ class Tls(NodeTest):
         # A token goes with it, which a daemon without tokens does not mind.
         self.assert_same_words("--ca", self.authority.certificate, "--token", "secret")
 
+    def test_token(self):
+        tokens = self.folder / "tokens"
+        secret = subprocess.run([speaking.STENO, "token", "create", tokens, "node"], check=True,
+                                capture_output=True, text=True).stdout.strip()
+        self.program = self.serve(*self.options(), "--tokens", tokens)
+        port = self.program.wait_for(r"listening on tls:127.0.0.1:(\d+)")[1]
+        self.address = f"localhost:{port}"
+        self.assert_same_words("--ca", self.authority.certificate, "--token", secret)
+        self.assert_fails("UNAUTHENTICATED", "--ca", self.authority.certificate, FLAC)
+        self.assert_fails("UNAUTHENTICATED", "--ca", self.authority.certificate, "--token",
+                          secret[:-1], FLAC)
+
     def test_other_authorities(self):
         folder = self.folder / "other"
         folder.mkdir()
