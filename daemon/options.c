@@ -71,6 +71,8 @@ static const option_entry entries[] = {
         false},
     {"idle-seconds", "limits", "N", OPTION_NUMBER, AT(idle_seconds), 0, 86400, NULL, "300",
         "until a connection without a call is closed; 0: never", false},
+    {"handshake-seconds", "limits", "N", OPTION_NUMBER, AT(handshake_seconds), 1, 3600, NULL, "20",
+        "until a new connection that says nothing is closed", false},
     {"log-level", "monitoring", "LEVEL", OPTION_CHOICE, AT(log_level), 0, 0, log_levels, "info",
         "what to log: error, warning, info or debug, each with those before it", true},
     {"log-format", "monitoring", "FORMAT", OPTION_CHOICE, AT(log_format), 0, 0, log_formats, "text",

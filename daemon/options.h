@@ -62,6 +62,7 @@ typedef struct daemon_options {
     uint32_t max_connections;          /* likewise */
     uint32_t max_calls_per_connection; /* 0: no limit of its own */
     uint32_t idle_seconds;             /* 0: for ever */
+    uint32_t handshake_seconds;
 
     /* monitoring */
     uint32_t log_level;  /* a log_level */

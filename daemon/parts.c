@@ -230,6 +230,7 @@ static steno_status create_server(parts *self, const daemon_options *options, st
         .max_calls_per_connection = options->max_calls_per_connection,
         .max_connections = options->max_connections,
         .idle_ms = options->idle_seconds * 1000,
+        .handshake_ms = options->handshake_seconds * 1000,
         .max_message_bytes = (size_t)options->max_message_mb << 20,
         .max_metadata_bytes = METADATA_BYTES,
         .memory_bytes = GRPC_MEMORY_BYTES + ((size_t)options->max_message_mb << 20),

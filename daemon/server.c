@@ -41,8 +41,8 @@
 #define KEEPALIVE_TIMEOUT_MS 20000
 /* Clients may ask the same, as often as this. */
 #define CLIENT_PING_MIN_MS 10000
-/* What has connected must have begun to speak HTTP/2 (and TLS) by then. */
-#define HANDSHAKE_MS 10000
+/* The time to begin to speak, unless it is given. */
+#define HANDSHAKE_MS 20000
 /* How long idle connections may take to go once the last call has ended. */
 #define GOODBYE_MS 500
 
@@ -472,6 +472,11 @@ static size_t idle_ms(const server_options *options)
     return options->idle_ms > 0 ? options->idle_ms : INT32_MAX;
 }
 
+static size_t handshake_ms(const server_options *options)
+{
+    return options->handshake_ms > 0 ? options->handshake_ms : HANDSHAKE_MS;
+}
+
 static grpc_server *create_grpc_server(const server_options *options)
 {
     grpc_resource_quota *quota = grpc_resource_quota_create("stenod");
@@ -488,7 +493,7 @@ static grpc_server *create_grpc_server(const server_options *options)
         number_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
         number_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
         number_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, CLIENT_PING_MIN_MS),
-        number_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS),
+        number_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, handshake_ms(options)),
         number_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1U << GRPC_COMPRESS_NONE),
         {.type = GRPC_ARG_POINTER,
             .key = (char *)GRPC_ARG_RESOURCE_QUOTA,

@@ -53,6 +53,9 @@ typedef struct server_options {
     uint32_t max_calls_per_connection; /* clients let further ones wait; 0: no limit of its own */
     uint32_t max_connections; /* at once, in the process; closed at once beyond; 0: no limit */
     uint32_t idle_ms;         /* after which a connection without a call is closed; 0: never */
+    /* Until a new connection must have begun to speak HTTP/2, and TLS; 0: 20 s.  gRPC also closes
+     * one that did if this server was too busy to listen. */
+    uint32_t handshake_ms;
     size_t max_message_bytes;
     size_t max_metadata_bytes;
     size_t memory_bytes;                   /* gRPC's resource quota */
