@@ -4,7 +4,7 @@
     steno wer FOLDER/manifest.tsv
 
 Of every so many'th recording of DATA's dev split (prepare.py) FOLDER holds, as FLAC and each a group
-of the manifest: `clean`; `far`, two metres away and more, in rooms whose sound takes 0.4 to 0.9 s to die away;
+of the manifest: `clean`; `far`, two metres away and more, in rooms that take 0.4 to 0.9 s to fall silent;
 `noise-10` and `noise-0`, with recorded noise 10 and 0 dB below the speech; `voices-10`, the same with
 three to six other speakers of dev; `telephone`, G.711 in a telephone's band; `quiet`, 30 dB softer;
 `clipped`, at 12 dB above full scale.  Transcripts and everything else stay as they are.

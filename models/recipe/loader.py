@@ -48,8 +48,8 @@ class Loader:
         self._ahead, self._asked = ahead, False
         self._processes = []
         for number, requests in enumerate(self._requests):
-            share = dict(settings, share=(number, count))
-            process = context.Process(target=_serve, args=(number, requests, self._results, share), daemon=True)
+            each = (number, requests, self._results, dict(settings, share=(number, count)))
+            process = context.Process(target=_serve, args=each, daemon=True)
             process.start()
             self._processes.append(process)
 
@@ -73,7 +73,8 @@ class Loader:
             except queue.Empty:
                 dead = [p for p in self._processes if not p.is_alive()]
                 if dead:
-                    raise RuntimeError(f"{len(dead)} of {len(self._processes)} loaders ended by themselves") from None
+                    count = len(self._processes)
+                    raise RuntimeError(f"{len(dead)} of {count} loaders ended by themselves") from None
 
     def close(self):
         for process in self._processes:

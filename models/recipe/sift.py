@@ -49,7 +49,8 @@ def main():
     parser.add_argument("--source", nargs="*", default=[], help="only of these (default: of all)")
     arguments = parser.parse_args()
 
-    path = {n: os.path.join(arguments.data, n) for n in ("train.tsv", "align.tsv", "align.scores", "left_out.tsv")}
+    names = ("train.tsv", "align.tsv", "align.scores", "left_out.tsv")
+    path = {name: os.path.join(arguments.data, name) for name in names}
     with open(path["train.tsv"], encoding="utf-8") as f:
         rows = [line.rstrip("\n").split("\t") for line in f]
     with open(path["align.tsv"], encoding="utf-8") as f:

@@ -1,5 +1,6 @@
 """A folder of training data as prepare.py, units.py and align.py leave it, made of tones and noise."""
 
+import json
 import os
 
 import numpy as np
@@ -48,6 +49,9 @@ def make(folder, train=24, dev=4, seed=1):
         pad_id=-1,
         minloglevel=2,
     )
+    units = sentencepiece.SentencePieceProcessor(model_file=os.path.join(folder, "units.model"))
+    with open(os.path.join(folder, "tokens.json"), "w", encoding="utf-8") as f:
+        json.dump([units.id_to_piece(t) for t in range(1, units.get_piece_size())], f)
     dictionary = os.path.join(folder, "dictionary")
     with open(dictionary, "w", encoding="utf-8") as f:
         f.writelines(f"{word} T AH{n % 3} K IY\n" for n, word in enumerate(WORDS))
