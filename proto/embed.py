@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""embed.py INPUT OUTPUT: the bytes of a file as C, declared by daemon/descriptor_set.h."""
+"""embed.py INPUT OUTPUT HEADER NAME: the bytes of a file as C: const uint8_t NAME[] and const size_t
+NAME_size, which HEADER declares."""
 
 import sys
 
-with open(sys.argv[1], "rb") as source:
+_, path, target, header, name = sys.argv
+with open(path, "rb") as source:
     content = source.read()
-with open(sys.argv[2], "w", encoding="ascii") as output:
-    output.write("/* Generated. */\n#include \"daemon/descriptor_set.h\"\n\n")
-    output.write("const uint8_t descriptor_set[] = {\n")
+with open(target, "w", encoding="ascii") as output:
+    output.write(f"/* Generated. */\n#include \"{header}\"\n\n")
+    output.write(f"const uint8_t {name}[] = {{\n")
     for start in range(0, len(content), 16):
         output.write("    " + " ".join(f"{byte}," for byte in content[start:start + 16]) + "\n")
     output.write("};\n")
-    output.write("const size_t descriptor_set_size = sizeof(descriptor_set);\n")
+    output.write(f"const size_t {name}_size = sizeof({name});\n")

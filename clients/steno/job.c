@@ -165,7 +165,10 @@ static steno_status feed(const job_state *job, unsigned index, size_t frames, st
 static steno_status feed_all(const job_state *job, steno_error *error, bool *out_streams_failed)
 {
     *out_streams_failed = false;
+    uint64_t limit_ms = job->setting->limit_ms;
     while (!interrupt_stopped(job->setting->interrupt)) {
+        if (limit_ms > 0 && steno_stream_fed_ms(job->streams[0]) >= limit_ms)
+            return STENO_END;
         size_t frames = 0;
         steno_status read =
             steno_audio_read(job->input.file, job->samples, job->block_frames, &frames, error);

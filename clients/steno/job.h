@@ -21,6 +21,7 @@ typedef struct job_setting {
     steno_stream_options stream; /* but rate and channels, which the recording says */
     const steno_raw_format *raw; /* NULL: recordings have headers */
     bool per_channel;
+    uint64_t limit_ms; /* no more audio than that is read; 0: all */
 } job_setting;
 
 /* Told on the thread of job_run. */

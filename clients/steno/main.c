@@ -10,6 +10,7 @@
 
 #include "exit_status.h"
 #include "help.h"
+#include "inspect/inspect.h"
 #include "model_info.h"
 #include "options.h"
 #include "steno/steno.h"
@@ -92,6 +93,8 @@ static int run_command(const command_entry *command, const option_values *option
         return transcribe(options);
     case COMMAND_WER:
         return wer(options);
+    case COMMAND_INSPECT:
+        return inspect(options);
     case COMMAND_MODEL_INFO:
         return model_info(options);
     case COMMAND_TOKEN:

@@ -13,7 +13,9 @@
 #include "steno/model.h"
 #include "steno/stream.h"
 
-#define RECOGNISING (COMMAND_TRANSCRIBE | COMMAND_WER)
+#define SIDE_BY_SIDE (COMMAND_TRANSCRIBE | COMMAND_WER)
+#define ONE_BY_ONE (COMMAND_TRANSCRIBE | COMMAND_INSPECT)
+#define RECOGNISING (SIDE_BY_SIDE | COMMAND_INSPECT)
 #define LOADING (RECOGNISING | COMMAND_MODEL_INFO)
 #define ALL (LOADING | COMMAND_NONE | COMMAND_TOKEN)
 
@@ -33,6 +35,11 @@
         name, 0, OPTION_REAL, OPTION_GROUP_RECOGNITION, commands, offsetof(option_values, field),  \
             "X", NULL, minimum, maximum, help                                                      \
     }
+#define SECONDS(name, commands, field, help)                                                       \
+    {                                                                                              \
+        name, 0, OPTION_REAL, OPTION_GROUP_OUTPUT, commands, offsetof(option_values, field), "S",  \
+            NULL, 0, 360000, help                                                                  \
+    }
 #define CHOICE(kind, name, letter, group, commands, field, choices, help)                          \
     {                                                                                              \
         name, letter, kind, OPTION_GROUP_##group, commands, offsetof(option_values, field), NULL,  \
@@ -46,14 +53,14 @@
 
 /* Choices stand in the order of the public enumerations, so that an index is a value. */
 static const option_entry table[] = {
-    SWITCH("raw", 0, INPUT, COMMAND_TRANSCRIBE, raw,
+    SWITCH("raw", 0, INPUT, ONE_BY_ONE, raw,
         "The input has no header: samples as --encoding, --rate and --channels say; giving one of "
         "these means --raw"),
-    CHOICE(OPTION_CHOICE, "encoding", 0, INPUT, COMMAND_TRANSCRIBE, encoding, "s16 f32 mulaw alaw",
+    CHOICE(OPTION_CHOICE, "encoding", 0, INPUT, ONE_BY_ONE, encoding, "s16 f32 mulaw alaw",
         "How raw samples are encoded, little endian; default s16"),
-    NUMBER("rate", 0, INPUT, COMMAND_TRANSCRIBE, rate_hz, "HZ", STENO_RATE_MIN_HZ,
-        STENO_RATE_MAX_HZ, "Samples per second of raw input; default 16000"),
-    NUMBER("channels", 0, INPUT, COMMAND_TRANSCRIBE, channels, "N", 1, STENO_CHANNELS_MAX,
+    NUMBER("rate", 0, INPUT, ONE_BY_ONE, rate_hz, "HZ", STENO_RATE_MIN_HZ, STENO_RATE_MAX_HZ,
+        "Samples per second of raw input; default 16000"),
+    NUMBER("channels", 0, INPUT, ONE_BY_ONE, channels, "N", 1, STENO_CHANNELS_MAX,
         "Channels of raw input, interleaved; default 1"),
     SWITCH("per-channel", 0, INPUT, COMMAND_TRANSCRIBE, per_channel,
         "Transcribe each channel apart instead of their mix; results come in the order of their "
@@ -72,6 +79,16 @@ static const option_entry table[] = {
         "elsewhere"),
     NUMBER("alternatives", 0, OUTPUT, COMMAND_TRANSCRIBE, alternatives, "N", 1, 10,
         "Give up to N readings of each result (seen in json); default 1"),
+    PATH(OPTION_FILE, "html", 0, OUTPUT, COMMAND_INSPECT, html, "FILE",
+        "Write a page with text, sound and all pictures to FILE; any browser shows it"),
+    PATH(OPTION_FILE, "svg", 0, OUTPUT, COMMAND_INSPECT, svg, "FILE",
+        "Write the alignment alone to FILE as SVG: where the attention decoder looked"),
+    PATH(OPTION_FILE, "png", 0, OUTPUT, COMMAND_INSPECT, png, "FILE",
+        "Write it to FILE as PNG: a column per encoding, a row per text unit, no labels"),
+    SECONDS("from", COMMAND_INSPECT, from_s,
+        "Show what begins from this second of the recording on; default 0"),
+    SECONDS("to", COMMAND_INSPECT, to_s,
+        "Show what comes before this second; default: the end, or 300 seconds after --from"),
     PATH(OPTION_FILE, "details", 0, OUTPUT, COMMAND_WER, details, "FILE",
         "Write reference, hypothesis and errors of each recording to FILE, tab separated"),
     SWITCH("json", 0, OUTPUT, COMMAND_WER | COMMAND_MODEL_INFO, json, "Print a JSON object"),
@@ -105,7 +122,7 @@ static const option_entry table[] = {
     PATH(OPTION_FILE, "phrases", 0, RECOGNITION, RECOGNISING, phrase_file, "FILE",
         "Prefer the phrases in FILE: TEXT[=BOOST] on each line, \"#\" begins a comment"),
 
-    NUMBER("jobs", 'j', RUNNING, RECOGNISING, jobs, "N", 1, 256,
+    NUMBER("jobs", 'j', RUNNING, SIDE_BY_SIDE, jobs, "N", 1, 256,
         "Files worked on side by side; default: one per core"),
     NUMBER("threads", 0, RUNNING, RECOGNISING, threads, "N", 1, 1024,
         "Threads that run the network; default: one per core"),
@@ -135,6 +152,12 @@ static const command_entry commands[] = {
         "A file that fails is reported and the others go on; of a damaged file, what\n"
         "came before is given.\n",
         COMMAND_TRANSCRIBE},
+    {"inspect", "FILE", "Show what is heard in a recording",
+        "Draws what the recogniser hears and why it says what it says: waveform and\n"
+        "spectrum, CTC's spikes, words with times and confidences, where the attention\n"
+        "decoder looked, and the time all that took.  It is what \"steno transcribe\" does\n"
+        "with the same options; at most 300 seconds of the recording are shown.\n",
+        COMMAND_INSPECT},
     {"model info", "[FILE]", "Describe a model",
         "Prints what the model is: name, size, units, licence, training data, measured\n"
         "word error rate, and the precision it would run in here.\n",
@@ -388,6 +411,8 @@ steno_status options_parse(const command_entry *command, int argc, const char *c
     option_values *options = out_options;
     *options = (struct option_values){.encoding = OPTIONS_UNSET,
         .streams = OPTIONS_UNSET,
+        .from_s = NAN,
+        .to_s = NAN,
         .lm_weight = NAN,
         .attention_weight = NAN,
         .token_bonus = NAN};

@@ -48,6 +48,8 @@ typedef struct option_values {
     uint32_t alternatives;
     const char *details;
     bool json;
+    const char *html, *svg, *png;
+    float from_s, to_s; /* NAN: not given */
 
     /* recognition */
     const char *model;
@@ -99,6 +101,7 @@ enum {
     COMMAND_MODEL_INFO = 4,
     COMMAND_NONE = 8, /* steno without a command */
     COMMAND_TOKEN = 16,
+    COMMAND_INSPECT = 32,
 };
 
 typedef struct option_entry {

@@ -15,8 +15,8 @@ static bool takes(const option_entry *option, const command_entry *command)
     return (option->commands & command->bit) != 0;
 }
 
-/* The first words that are commands: "transcribe", "model", ... and "help". */
-static const char command_words[] = "transcribe model wer token help";
+/* The first words that are commands: "transcribe", "inspect", ... and "help". */
+static const char command_words[] = "transcribe inspect model wer token help";
 
 static void print_bash_values(const option_entry *option)
 {
