@@ -11,9 +11,11 @@
 #include "daemon/listen.h"
 #include "steno/engine.h"
 
-/* Streams at once for each thread unless said otherwise: a bound that keeps a small machine from
- * drowning, not a promise; bench_recognizer measures how many a machine keeps up with. */
-#define STREAMS_PER_THREAD 16
+/* Streams at once for each thread unless said otherwise: about half of what one core of the machine
+ * in docs/measurements.md has the processor time for, so that no stream waits for long.  A bound
+ * that keeps a machine from drowning, not a promise; bench_daemon measures how many another one
+ * holds. */
+#define STREAMS_PER_THREAD 50
 
 static const char *const precisions[] = {"auto", "f32", "bf16", "int8", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
@@ -50,7 +52,7 @@ static const option_entry entries[] = {
     {"chunk", "recognition", "MS", OPTION_NUMBER, AT(chunk_ms), 0, 10000, NULL, "0",
         "audio recognised at a time, latency against accuracy; 0: the model's largest", true},
     {"max-streams", "limits", "N", OPTION_NUMBER, AT(max_streams), 0, 65536, NULL, "0",
-        "streams at once; 0: 16 for each thread that recognises", true},
+        "streams at once; 0: 50 for each thread that recognises", true},
     {"max-streams-per-client", "limits", "N", OPTION_NUMBER, AT(max_streams_per_client), 0, 65536,
         NULL, "0",
         "of one name (token or certificate) or address, Unix sockets counting as one; 0: no limit "
