@@ -63,9 +63,11 @@ ABILITIES = {
 # Who has it.  Threads: the engine alone; its header names the types of a lock.
 GRANTS = {
     "base/memory.c": ["allocation"],
+    "audio/capture.c": ["portaudio"],
     "audio/convert.c": ["soxr"],
     "audio/file.c": ["sndfile"],
     "audio/input.c": ["files"],
+    "audio/recording.c": ["sndfile"],
     "audio/stream_flac.c": ["flac"],
     "audio/stream_mpeg.c": ["mpg123"],
     "audio/stream_opus.c": ["opus"],
@@ -88,7 +90,8 @@ STANDARD = set(
 IN_PUBLIC_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 
 # Abilities that clients and the daemon may not have: what libsteno does for them.
-NOT_FOR_PROGRAMS = ["flac", "kissfft", "mpg123", "onednn", "openmp", "opus", "sndfile", "soxr"]
+NOT_FOR_PROGRAMS = ["flac", "kissfft", "mpg123", "onednn", "openmp", "opus", "portaudio",
+                    "sndfile", "soxr"]
 
 # The daemon's sources that speak gRPC.  These see no generated messages, and the others no gRPC.
 DAEMON_GRPC = ["call.c", "call_private.h", "server.c", "server_place.c", "server_place.h",

@@ -4,9 +4,11 @@
 
 #include "steno/audio.h"
 #include "steno/audio_stream.h"
+#include "steno/capture.h"
 #include "steno/engine.h"
 #include "steno/format.h"
 #include "steno/model.h"
+#include "steno/recording.h"
 #include "steno/result.h"
 #include "steno/status.h"
 #include "steno/stream.h"
