@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,9 +11,12 @@ static const char erase_line[] = "\r\033[K";
 
 void console_init(console *self)
 {
+    const char *terminal = getenv("TERM");
+    bool able = terminal == NULL || strcmp(terminal, "dumb") != 0;
     *self = (struct console){
-        .output_is_terminal = isatty(STDOUT_FILENO) == 1,
-        .errors_are_terminal = isatty(STDERR_FILENO) == 1,
+        .errors = stderr,
+        .output_is_terminal = able && isatty(STDOUT_FILENO) == 1,
+        .errors_are_terminal = able && isatty(STDERR_FILENO) == 1,
     };
     pthread_mutex_init(&self->lock, NULL);
 }
@@ -36,7 +40,7 @@ static steno_status write_all(console *self, const char *bytes, size_t size)
 static void clear(console *self)
 {
     if (self->progress_shown)
-        fputs(erase_line, stderr);
+        fputs(erase_line, self->errors);
     self->progress_shown = false;
     if (self->interim_shown)
         write_all(self, erase_line, sizeof erase_line - 1);
@@ -56,9 +60,9 @@ void console_error(console *self, const char *subject, const char *message)
     size_t length = subject != NULL ? strlen(subject) : 0;
     bool named = length == 0 || (strncmp(message, subject, length) == 0 && message[length] == ':');
     if (named)
-        fprintf(stderr, "steno: %s\n", message);
+        fprintf(self->errors, "steno: %s\n", message);
     else
-        fprintf(stderr, "steno: %s: %s\n", subject, message);
+        fprintf(self->errors, "steno: %s: %s\n", subject, message);
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -66,7 +70,7 @@ void console_progress(console *self, const char *line)
 {
     pthread_mutex_lock(&self->lock);
     if (self->progress_shown || *line != '\0')
-        fprintf(stderr, "%s%s", erase_line, line);
+        fprintf(self->errors, "%s%s", erase_line, line);
     self->progress_shown = *line != '\0';
     pthread_mutex_unlock(&self->lock);
 }

@@ -9,11 +9,14 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "steno/status.h"
 
 typedef struct console {
     pthread_mutex_t lock;
+    FILE *errors; /* standard error, wherever that was moved to */
+    /* That can redraw a line, which TERM=dumb says one can't. */
     bool output_is_terminal, errors_are_terminal;
     bool progress_shown; /* a progress line stands on standard error */
     bool interim_shown;  /* forming text stands on standard output */

@@ -23,7 +23,8 @@ static const char exit_statuses[] =
     "  1  the audio of some file could not be recognised, or not all of it\n"
     "  2  the command line is wrong; nothing was done\n"
     "  3  the model can't be loaded\n"
-    "  4  some input was not found or can't be read, and nothing worse happened\n"
+    "  4  some input (a file, the microphone) was not found or can't be read, and\n"
+    "     nothing worse happened\n"
     "  5  some output can't be written\n";
 
 /* Prints `text` word by word from column `column` on, indenting further lines as far. */
@@ -121,8 +122,9 @@ void help_print_overview(FILE *stream)
 
 void help_print_command(const command_entry *command, FILE *stream)
 {
-    fprintf(stream, "Usage: steno %s [OPTION]... %s\n\n%s.\n\n%s", command->name, command->operands,
-        command->summary, command->description);
+    fprintf(stream, "Usage: steno %s [OPTION]...%s%s\n\n%s.\n\n%s", command->name,
+        *command->operands != '\0' ? " " : "", command->operands, command->summary,
+        command->description);
     print_options(command, stream);
     fputc('\n', stream);
     fputs(exit_statuses, stream);

@@ -73,6 +73,28 @@ steno_status kept_add(kept *self, const steno_result *result, unsigned channel)
     return STENO_OK;
 }
 
+static void delay(steno_result *result, uint64_t by_ms)
+{
+    result->start_ms += by_ms;
+    result->end_ms += by_ms;
+    result->audio_ms += by_ms;
+    result->event_ms += by_ms;
+    for (size_t a = 0; a < result->alternative_count; a++) {
+        /* Ours, and only seen as constant from outside. */
+        steno_word *words = (steno_word *)result->alternatives[a].words;
+        for (size_t w = 0; w < result->alternatives[a].word_count; w++) {
+            words[w].start_ms += by_ms;
+            words[w].end_ms += by_ms;
+        }
+    }
+}
+
+void kept_delay(kept *self, uint64_t by_ms)
+{
+    for (size_t i = 0; i < self->count; i++)
+        delay(self->results[i].result, by_ms);
+}
+
 static int compare(const void *one, const void *other)
 {
     const kept_result *a = one, *b = other;

@@ -6,6 +6,7 @@
 #define STENO_KEPT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "steno/result.h"
 
@@ -22,6 +23,8 @@ typedef struct kept {
 
 /* Keeps a copy. STENO_ERROR_MEMORY. */
 steno_status kept_add(kept *self, const steno_result *result, unsigned channel);
+/* Moves the times of all that is kept so much later. */
+void kept_delay(kept *self, uint64_t by_ms);
 /* By start time, then channel, then as they came. */
 void kept_sort(kept *self);
 void kept_finish(kept *self);

@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices.h"
 #include "exit_status.h"
 #include "help.h"
 #include "inspect/inspect.h"
+#include "listen.h"
 #include "model_info.h"
 #include "options.h"
 #include "steno/steno.h"
@@ -95,6 +97,10 @@ static int run_command(const command_entry *command, const option_values *option
         return wer(options);
     case COMMAND_INSPECT:
         return inspect(options);
+    case COMMAND_LISTEN:
+        return listen_command(options);
+    case COMMAND_DEVICES:
+        return devices(options);
     case COMMAND_MODEL_INFO:
         return model_info(options);
     case COMMAND_TOKEN:

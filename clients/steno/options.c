@@ -15,9 +15,11 @@
 
 #define SIDE_BY_SIDE (COMMAND_TRANSCRIBE | COMMAND_WER)
 #define ONE_BY_ONE (COMMAND_TRANSCRIBE | COMMAND_INSPECT)
-#define RECOGNISING (SIDE_BY_SIDE | COMMAND_INSPECT)
+#define FILES (SIDE_BY_SIDE | COMMAND_INSPECT)
+#define TEXT (COMMAND_TRANSCRIBE | COMMAND_LISTEN)
+#define RECOGNISING (FILES | COMMAND_LISTEN)
 #define LOADING (RECOGNISING | COMMAND_MODEL_INFO)
-#define ALL (LOADING | COMMAND_NONE | COMMAND_TOKEN)
+#define ALL (LOADING | COMMAND_DEVICES | COMMAND_NONE | COMMAND_TOKEN)
 
 /* The columns of a row, so that the table below reads as one. */
 #define SWITCH(name, letter, group, commands, field, help)                                         \
@@ -62,22 +64,34 @@ static const option_entry table[] = {
         "Samples per second of raw input; default 16000"),
     NUMBER("channels", 0, INPUT, ONE_BY_ONE, channels, "N", 1, STENO_CHANNELS_MAX,
         "Channels of raw input, interleaved; default 1"),
+    PATH(OPTION_DEVICE, "device", 'D', INPUT, COMMAND_LISTEN, device, "NAME|NUMBER",
+        "The microphone: its name, a part of it that no other has, or its number in \"steno "
+        "devices\"; default: the system's"),
+    NUMBER("rate", 0, INPUT, COMMAND_LISTEN, rate_hz, "HZ", STENO_RATE_MIN_HZ, STENO_RATE_MAX_HZ,
+        "Samples per second to take from it; default: its own rate"),
+    NUMBER("channels", 0, INPUT, COMMAND_LISTEN, channels, "N", 1, STENO_CHANNELS_MAX,
+        "Channels to take from it, which are mixed; default: both of two, else the first"),
     SWITCH("per-channel", 0, INPUT, COMMAND_TRANSCRIBE, per_channel,
         "Transcribe each channel apart instead of their mix; results come in the order of their "
         "time when the file is through"),
 
-    CHOICE(OPTION_CHOICE, "format", 'f', OUTPUT, COMMAND_TRANSCRIBE, format,
-        "text json srt vtt ctm tsv",
+    CHOICE(OPTION_CHOICE, "format", 'f', OUTPUT, TEXT, format, "text json srt vtt ctm tsv",
         "What to write; json, ctm and tsv carry word times and confidences; default text"),
     PATH(OPTION_FILE, "output", 'o', OUTPUT, COMMAND_TRANSCRIBE, output, "FILE",
         "Write the result of the one input to FILE instead of standard output"),
+    PATH(OPTION_FILE, "output", 'o', OUTPUT, COMMAND_LISTEN, output, "FILE",
+        "Write the result to FILE, each part as soon as it is final"),
+    PATH(OPTION_FILE, "save-audio", 'a', OUTPUT, COMMAND_LISTEN, save_audio, "FILE",
+        "Write the audio to FILE, .flac or .wav, as it comes"),
     PATH(OPTION_DIRECTORY, "output-dir", 'd', OUTPUT, COMMAND_TRANSCRIBE, output_dir, "DIR",
         "Write the result of each input to DIR/NAME.EXT: its own name with the format's extension; "
         "DIR is made if it is missing"),
     SWITCH("interim", 'i', OUTPUT, COMMAND_TRANSCRIBE, interim,
         "Show text while it forms: redrawn in place on a terminal, as lines beginning with \"~ \" "
         "elsewhere"),
-    NUMBER("alternatives", 0, OUTPUT, COMMAND_TRANSCRIBE, alternatives, "N", 1, 10,
+    SWITCH("interim", 'i', OUTPUT, COMMAND_LISTEN, interim,
+        "Show text while it forms also where that is no terminal, as lines beginning with \"~ \""),
+    NUMBER("alternatives", 0, OUTPUT, TEXT, alternatives, "N", 1, 10,
         "Give up to N readings of each result (seen in json); default 1"),
     PATH(OPTION_FILE, "html", 0, OUTPUT, COMMAND_INSPECT, html, "FILE",
         "Write a page with text, sound and all pictures to FILE; any browser shows it"),
@@ -91,7 +105,8 @@ static const option_entry table[] = {
         "Show what comes before this second; default: the end, or 300 seconds after --from"),
     PATH(OPTION_FILE, "details", 0, OUTPUT, COMMAND_WER, details, "FILE",
         "Write reference, hypothesis and errors of each recording to FILE, tab separated"),
-    SWITCH("json", 0, OUTPUT, COMMAND_WER | COMMAND_MODEL_INFO, json, "Print a JSON object"),
+    SWITCH("json", 0, OUTPUT, COMMAND_WER | COMMAND_MODEL_INFO | COMMAND_DEVICES, json,
+        "Print a JSON object"),
 
     PATH(OPTION_FILE, "model", 'm', RECOGNITION, RECOGNISING, model, "FILE",
         "The model; default: $STENO_MODEL, else the one that came with steno"),
@@ -129,9 +144,11 @@ static const option_entry table[] = {
     NUMBER("streams", 0, RUNNING, COMMAND_TOKEN, streams, "N", 0, 65536,
         "Streams that the token's owner may have at once, 0 for any number; default: what the "
         "daemon's settings say"),
-    CHOICE(OPTION_CHOICE, "progress", 0, RUNNING, RECOGNISING, progress, "auto always never",
+    CHOICE(OPTION_CHOICE, "progress", 0, RUNNING, FILES, progress, "auto always never",
         "Show on standard error how far it is; auto: when that is a terminal"),
-    SWITCH("quiet", 'q', RUNNING, RECOGNISING, quiet, "Show errors alone: no progress"),
+    SWITCH("quiet", 'q', RUNNING, FILES, quiet, "Show errors alone: no progress"),
+    SWITCH("quiet", 'q', RUNNING, COMMAND_LISTEN, quiet,
+        "Show errors alone: no line about the microphone"),
     SWITCH("help", 'h', RUNNING, ALL, help, "Print this and exit"),
     SWITCH("version", 'V', RUNNING, ALL, version, "Print the version and exit"),
 };
@@ -152,6 +169,17 @@ static const command_entry commands[] = {
         "A file that fails is reported and the others go on; of a damaged file, what\n"
         "came before is given.\n",
         COMMAND_TRANSCRIBE},
+    {"listen", "", "Turn speech from a microphone into text",
+        "Text appears while someone speaks: what may still change is dim, what is final\n"
+        "stays.  The line below it shows the level and whether speech is heard.  Ctrl-C\n"
+        "ends it, and the last words are still recognised; a second one ends it at once.\n"
+        "Without a terminal (in a pipe) there is a line for each final result.\n"
+        "A microphone that goes away is waited for.\n",
+        COMMAND_LISTEN},
+    {"devices", "", "List the microphones",
+        "Each with its number, name, sound system, channels, own rate and the usual rates\n"
+        "that it takes; \"*\" marks the one that \"steno listen\" takes unless told.\n",
+        COMMAND_DEVICES},
     {"inspect", "FILE", "Show what is heard in a recording",
         "Draws what the recogniser hears and why it says what it says: waveform and\n"
         "spectrum, CTC's spikes, words with times and confidences, where the attention\n"
@@ -314,6 +342,7 @@ static steno_status set_value(
         return STENO_OK;
     case OPTION_FILE:
     case OPTION_DIRECTORY:
+    case OPTION_DEVICE:
         if (*value == '\0')
             return refuse(error, "--%s: an empty name", option->name);
         *(const char **)field = value;

@@ -40,6 +40,7 @@ typedef struct option_values {
     uint32_t rate_hz, channels;
     uint32_t encoding; /* a steno_encoding or OPTIONS_UNSET */
     bool per_channel;
+    const char *device;
 
     /* output */
     uint32_t format; /* a steno_format */
@@ -47,6 +48,7 @@ typedef struct option_values {
     bool interim;
     uint32_t alternatives;
     const char *details;
+    const char *save_audio;
     bool json;
     const char *html, *svg, *png;
     float from_s, to_s; /* NAN: not given */
@@ -91,6 +93,7 @@ typedef enum option_kind {
     OPTION_NUMBER_CHOICE, /* uint32_t: a number among `choices` */
     OPTION_FILE,          /* const char * */
     OPTION_DIRECTORY,     /* const char * */
+    OPTION_DEVICE,        /* const char *: a microphone */
     OPTION_TEXTS,         /* option_texts: each time one more */
 } option_kind;
 
@@ -102,6 +105,8 @@ enum {
     COMMAND_NONE = 8, /* steno without a command */
     COMMAND_TOKEN = 16,
     COMMAND_INSPECT = 32,
+    COMMAND_LISTEN = 64,
+    COMMAND_DEVICES = 128,
 };
 
 typedef struct option_entry {

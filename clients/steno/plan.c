@@ -47,7 +47,7 @@ static bool goes_to_files(const option_values *options)
            (options->output != NULL && strcmp(options->output, "-") != 0);
 }
 
-static steno_status check_interim(const option_values *options, steno_error *error)
+steno_status plan_check_interim(const option_values *options, steno_error *error)
 {
     if (!options->interim)
         return STENO_OK;
@@ -80,7 +80,7 @@ static steno_status check_options(const option_values *options, steno_error *err
             return refuse(error, "standard input can be read only once");
         standard_input = true;
     }
-    return check_interim(options, error);
+    return plan_check_interim(options, error);
 }
 
 static steno_status name_outputs(plan *self, const option_values *options, steno_error *error)

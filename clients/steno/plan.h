@@ -19,6 +19,9 @@ typedef struct plan {
 steno_status plan_init(plan *self, const option_values *options, steno_error *error);
 void plan_finish(plan *self);
 
+/* Whether --interim goes with the other options: STENO_OK or STENO_ERROR_ARGUMENT. */
+steno_status plan_check_interim(const option_values *options, steno_error *error);
+
 /* The last part of a path without its extension: "talk" of "/a/talk.wav", ".hidden" as it is,
  * "stdin" of "-".  The caller frees it; NULL when memory is out. */
 char *plan_base_name(const char *path);

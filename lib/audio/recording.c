@@ -3,6 +3,7 @@
  * recording that is still growing can be listened to, and what a killed program leaves is there.
  */
 #include <errno.h>
+#include <math.h>
 #include <sndfile.h>
 #include <stdbool.h>
 #include <string.h>
@@ -96,16 +97,18 @@ steno_status steno_recording_create(const char *path, uint32_t rate_hz, uint32_t
         steno_recording_close(self, NULL);
         return status;
     }
-    sf_command(self->sound, SFC_SET_CLIPPING, NULL, SF_TRUE);
     *out_recording = self;
     return STENO_OK;
 }
 
-/* Samples as a file can hold them; libsndfile clips but does not know what is no number. */
-static void clean(const float *samples, size_t count, float *out)
+/* Steps of 1/32768, as reading takes them: what was read from 16 bits is written as it was.
+ * libsndfile's own conversion multiplies by 32767. */
+static void convert(const float *samples, size_t count, short *out)
 {
-    for (size_t i = 0; i < count; i++)
-        out[i] = samples[i] == samples[i] ? samples[i] : 0;
+    for (size_t i = 0; i < count; i++) {
+        float scaled = samples[i] == samples[i] ? samples[i] * 32768 : 0;
+        out[i] = (short)lrintf(fminf(32767, fmaxf(-32768, scaled)));
+    }
 }
 
 static steno_status fail(steno_recording *self, int code)
@@ -117,15 +120,15 @@ static steno_status fail(steno_recording *self, int code)
 steno_status steno_recording_write(
     steno_recording *self, const float *samples, size_t frames, steno_error *error)
 {
-    float block[1024];
+    short block[1024];
     size_t left = frames * self->channels;
     while (left > 0 && self->failure.status == STENO_OK) {
         /* Whole frames: 1024 is a multiple of every channel count but 3, 5, 6 and 7. */
         size_t room = sizeof block / sizeof *block / self->channels * self->channels;
         size_t count = left < room ? left : room;
-        clean(samples, count, block);
+        convert(samples, count, block);
         errno = 0;
-        if (sf_write_float(self->sound, block, (sf_count_t)count) != (sf_count_t)count)
+        if (sf_write_short(self->sound, block, (sf_count_t)count) != (sf_count_t)count)
             fail(self, errno);
         samples += count;
         left -= count;

@@ -15,8 +15,18 @@ static bool takes(const option_entry *option, const command_entry *command)
     return (option->commands & command->bit) != 0;
 }
 
-/* The first words that are commands: "transcribe", "inspect", ... and "help". */
-static const char command_words[] = "transcribe inspect model wer token help";
+/* The first words that are commands: "transcribe", "listen", ... and "help". */
+static const char command_words[] = "transcribe listen devices inspect model wer token help";
+
+/* Whether an option of this name stands before it in the table: one name may stand for different
+ * things in different commands, but takes the same kind of value. */
+static bool is_repeated(const option_entry *table, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(table[i].name, table[index].name) == 0)
+            return true;
+    return false;
+}
 
 static void print_bash_values(const option_entry *option)
 {
@@ -40,6 +50,7 @@ static void print_bash_values(const option_entry *option)
     case OPTION_NUMBER:
     case OPTION_REAL:
     case OPTION_TEXTS:
+    case OPTION_DEVICE:
     case OPTION_SWITCH:
         fputs("        COMPREPLY=()\n", stdout);
         break;
@@ -76,7 +87,7 @@ static void print_bash(void)
           "    case $before in\n",
         stdout);
     for (size_t i = 0; i < count; i++)
-        if (table[i].kind != OPTION_SWITCH)
+        if (table[i].kind != OPTION_SWITCH && !is_repeated(table, i))
             print_bash_values(&table[i]);
     fputs("    esac\n"
           "    local options=\n"
@@ -98,6 +109,9 @@ static void print_bash(void)
           "    elif [[ $command == help ]]; then\n",
         stdout);
     printf("        COMPREPLY=($(compgen -W '%s' -- \"$word\"))\n", command_words);
+    for (size_t c = 0; c < command_count; c++)
+        if (*commands[c].operands == '\0')
+            printf("    elif [[ $command == %s ]]; then\n        COMPREPLY=()\n", commands[c].name);
     fputs("    else\n"
           "        compopt -o filenames\n"
           "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
@@ -129,6 +143,7 @@ static void print_zsh_value(const option_entry *option)
     case OPTION_NUMBER:
     case OPTION_REAL:
     case OPTION_TEXTS:
+    case OPTION_DEVICE:
         fputc(':', stdout);
         print_zsh_text(option->value);
         fputc(':', stdout);
@@ -201,9 +216,12 @@ static void print_zsh(void)
         fputs("        shift words\n"
               "        ((CURRENT--))\n",
             stdout);
-        print_zsh_arguments(&commands[c], commands[c].bit == COMMAND_TOKEN
-                                              ? "':action:(create list revoke)' '*:file:_files'"
-                                              : "'*:file:_files'");
+        const char *operands = "'*:file:_files'";
+        if (commands[c].bit == COMMAND_TOKEN)
+            operands = "':action:(create list revoke)' '*:file:_files'";
+        else if (*commands[c].operands == '\0')
+            operands = "'*::'";
+        print_zsh_arguments(&commands[c], operands);
         fputs("        ;;\n", stdout);
     }
     printf("    help)\n        compadd -- %s\n        ;;\nesac\n", command_words);
@@ -231,6 +249,7 @@ static void print_fish_option(const option_entry *option, const char *condition)
     case OPTION_NUMBER:
     case OPTION_REAL:
     case OPTION_TEXTS:
+    case OPTION_DEVICE:
         fputs(" -x", stdout);
         break;
     case OPTION_CHOICE:

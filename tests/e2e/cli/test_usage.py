@@ -9,7 +9,7 @@ import unittest
 import client
 from client import COMPLETIONS, MODEL, OUTPUT, SOURCE, USAGE, WAV, steno
 
-COMMANDS = ["transcribe", "model info", "wer", "token"]
+COMMANDS = ["transcribe", "listen", "devices", "model info", "wer", "token"]
 
 
 def options_of(command):
@@ -36,8 +36,8 @@ class Usage(client.ClientTest):
             text = self.succeed(*command.split(), "--help")
             self.assertEqual(self.succeed("help", *command.split()), text)
             self.assertIn(f"Usage: steno {command} ", text)
-        for line in overview.splitlines() + text.splitlines():
-            self.assertLessEqual(len(line), 80, line)
+            for line in overview.splitlines() + text.splitlines():
+                self.assertLessEqual(len(line), 80, line)
 
     def test_help_lists_all_that_was_promised(self):
         longs, shorts = options_of("transcribe")
@@ -46,6 +46,14 @@ class Usage(client.ClientTest):
             alternatives jobs quiet progress help version phrase phrases"""
         self.assertEqual(sorted(longs), sorted("--" + name for name in promised.split()))
         self.assertEqual(sorted(shorts), sorted("-f -o -d -i -m -j -q -h -V".split()))
+
+    def test_help_of_listening(self):
+        longs, shorts = options_of("listen")
+        promised = """device rate channels format output save-audio interim alternatives model
+            precision operators threads chunk search beam lm-weight attention-weight token-bonus
+            endpoint max-utterance no-endpointing quiet help version phrase phrases"""
+        self.assertEqual(sorted(longs), sorted("--" + name for name in promised.split()))
+        self.assertEqual(sorted(shorts), sorted("-D -f -o -a -i -m -q -h -V".split()))
 
     def test_refused(self):
         for reason, arguments in (
@@ -57,6 +65,13 @@ class Usage(client.ClientTest):
             ("unknown option '--foo'", ["transcribe", "--foo", WAV]),
             ("unknown option '-x'", ["transcribe", "-x", WAV]),
             ("no file given", ["transcribe"]),
+            ("listen takes no argument", ["listen", WAV]),
+            ("devices takes no argument", ["devices", "1"]),
+            ("--interim shows text", ["listen", "--interim", "--format", "srt"]),
+            ("one of these endings", ["listen", "--save-audio", "talk.mp3"]),
+            ("name the same file", ["listen", "--save-audio", "a.wav", "-o", "a.wav"]),
+            ("unknown option '--raw'", ["listen", "--raw"]),
+            ("unknown option '--device'", ["transcribe", "--device", "1", WAV]),
             ("'12x' is not a whole number from 8000 to 192000", ["transcribe", "--rate", "12x"]),
             ("'0' is not a whole number from 1 to 256", ["transcribe", "-j0", WAV]),
             ("not one of 160, 320, 640, 1280", ["transcribe", "--chunk", "161", WAV]),
@@ -171,7 +186,7 @@ class Documents(client.ClientTest):
             for command in COMMANDS:
                 for option in options_of(command)[0]:
                     self.assertIn(form.format(option[2:]), script)
-            for word in ("transcribe", "model", "info", "wer", "help", "mulaw", "onednn"):
+            for word in ("transcribe", "listen", "devices", "model", "info", "wer", "help", "mulaw", "onednn"):
                 self.assertIn(word, script)
 
     def check_syntax(self, shell, name):
@@ -221,6 +236,9 @@ class Documents(client.ClientTest):
         self.assertEqual(self.complete("steno", "transcribe", "--format", "t"), ["text", "tsv"])
         self.assertEqual(self.complete("steno", "transcribe", "-f", "s"), ["srt"])
         self.assertEqual(self.complete("steno", "transcribe", "t"), ["talk.wav"])
+        self.assertEqual(self.complete("steno", "listen", "t"), [])
+        self.assertEqual(self.complete("steno", "listen", "--save-audio", "t"), ["talk.wav"])
+        self.assertEqual(self.complete("steno", "listen", "--dev"), ["--device"])
         self.assertEqual(self.complete("steno", "transcribe", "--output-dir", ""), ["place"])
         self.assertEqual(self.complete("steno", "help", "w"), ["wer"])
 

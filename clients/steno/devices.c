@@ -1,0 +1,173 @@
+#include "devices.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "columns.h"
+#include "console.h"
+#include "exit_status.h"
+#include "help.h"
+#include "noise.h"
+#include "steno/capture.h"
+
+void devices_advise(void (*say)(void *context, const char *line), void *context)
+{
+    if (access("/dev/snd", F_OK) != 0)
+        say(context,
+            "the kernel shows no sound card (there is no /dev/snd): plug a microphone in, or give "
+            "this container or virtual machine a sound device");
+    else if (access("/dev/snd/timer", R_OK) != 0)
+        say(context, "/dev/snd may not be read by this user: add it to the group \"audio\" "
+                     "(sudo usermod -aG audio $USER) and log in anew");
+    else
+        say(context,
+            "see what ALSA finds with \"arecord -l\" (package alsa-utils); a microphone that "
+            "another program uses may be missing here");
+    say(context,
+        "with PulseAudio install libasound2-plugins, with PipeWire pipewire-alsa, and see that the "
+        "sound server runs (\"pactl info\")");
+}
+
+static char *to_json(const steno_device *list, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *rates = json_array();
+        for (size_t r = 0; r < list[i].rate_count; r++)
+            json_array_append_new(rates, json_integer(list[i].rates_hz[r]));
+        growing name = {0}; /* as UTF-8, which JSON is */
+        columns_append(&name, list[i].name, strlen(list[i].name));
+        json_array_append_new(
+            array, json_pack("{s:i, s:s, s:s, s:i, s:i, s:o, s:b}", "number", (int)list[i].number,
+                       "name", name.size > 0 ? name.bytes : "", "system", list[i].system,
+                       "channels", (int)list[i].channels_max, "rate_hz", (int)list[i].rate_hz,
+                       "rates_hz", rates, "default", (int)list[i].is_default));
+        growing_finish(&name);
+    }
+    json_t *all = json_pack("{s:o}", "devices", array);
+    char *text = all != NULL ? json_dumps(all, JSON_INDENT(2)) : NULL;
+    json_decref(all);
+    return text;
+}
+
+/* Prints a text as it can be shown, and fills up to `columns`. */
+static void print_padded(FILE *out, const char *text, size_t columns)
+{
+    growing shown = {0};
+    columns_append(&shown, text, strlen(text));
+    size_t used = columns_of(text, strlen(text));
+    fprintf(out, "%s%*s", shown.size > 0 ? shown.bytes : "",
+        used < columns ? (int)(columns - used) : 0, "");
+    growing_finish(&shown);
+}
+
+static size_t wider(size_t columns, const char *text)
+{
+    size_t used = columns_of(text, strlen(text));
+    return used > columns ? used : columns;
+}
+
+static void print_table(FILE *out, const steno_device *list, size_t count)
+{
+    size_t name = strlen("NAME"), system = strlen("SYSTEM");
+    for (size_t i = 0; i < count; i++) {
+        name = wider(name, list[i].name);
+        system = wider(system, list[i].system);
+    }
+    fputs("   NR  ", out);
+    print_padded(out, "NAME", name);
+    fputs("  ", out);
+    print_padded(out, "SYSTEM", system);
+    fputs("  CHANNELS      HZ  TAKES", out);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "\n%c %3u  ", list[i].is_default ? '*' : ' ', (unsigned)list[i].number);
+        print_padded(out, list[i].name, name);
+        fputs("  ", out);
+        print_padded(out, list[i].system, system);
+        fprintf(out, "  %8u  %6u ", (unsigned)list[i].channels_max, (unsigned)list[i].rate_hz);
+        for (size_t r = 0; r < list[i].rate_count; r++)
+            fprintf(out, " %u", (unsigned)list[i].rates_hz[r]);
+        if (list[i].rate_count == 0)
+            fputs(" nothing now: in use?", out);
+    }
+}
+
+/* NULL when memory is out. */
+static char *to_text(const steno_device *list, size_t count)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return NULL;
+    print_table(out, list, count);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static int print(console *screen, char *text)
+{
+    if (text == NULL) {
+        console_error(screen, NULL, "out of memory");
+        return EXIT_STATUS_AUDIO;
+    }
+    steno_status status = console_write(screen, text, strlen(text));
+    free(text);
+    if (status == STENO_OK && console_write(screen, "\n", 1) == STENO_OK)
+        return EXIT_STATUS_FINE;
+    int code = console_write_errno(screen);
+    if (code == EPIPE)
+        return EXIT_STATUS_SIGNAL + SIGPIPE;
+    console_error(screen, "standard output", strerror(code));
+    return EXIT_STATUS_OUTPUT;
+}
+
+static void say_line(void *context, const char *line)
+{
+    console_error(context, NULL, line);
+}
+
+static int show(console *screen, const steno_device_list *list, bool json)
+{
+    size_t count;
+    const steno_device *all = steno_device_list_get(list, &count);
+    int status = EXIT_STATUS_FINE;
+    if (json)
+        status = print(screen, to_json(all, count));
+    else if (count > 0)
+        status = print(screen, to_text(all, count));
+    if (count > 0 || status != EXIT_STATUS_FINE)
+        return status;
+    console_error(screen, NULL, "no microphone found");
+    devices_advise(say_line, screen);
+    return EXIT_STATUS_INPUT;
+}
+
+int devices(const option_values *options)
+{
+    if (options->operand_count > 0)
+        return help_usage_error("devices", "devices takes no argument");
+    columns_init();
+    console screen;
+    console_init(&screen);
+    noise_hide(&screen);
+    steno_device_list *list = NULL;
+    steno_error error;
+    steno_status status = steno_device_list_create(true, &list, &error);
+    noise_restore(&screen);
+    int exit_status = EXIT_STATUS_INPUT;
+    if (status < 0)
+        console_error(&screen, NULL, error.message);
+    else
+        exit_status = show(&screen, list, options->json);
+    steno_device_list_destroy(list);
+    console_finish(&screen);
+    return exit_status;
+}

@@ -1,0 +1,477 @@
+/*
+ * One loop reads what the microphone has given, feeds the recogniser as far as it takes it, and
+ * hands results on; when there is nothing to do it sleeps until the recogniser calls, a stop is
+ * asked for, or WAIT_MS have passed, as nobody calls when audio comes (see lib/audio/capture.c).
+ *
+ * Time is the audio's: a gap of up to GAP_FILL_MS is filled with silence, so that words after it
+ * keep their distance from those before; a longer one is cut short, and while the microphone is
+ * gone time stands still.  What --save-audio writes is exactly what was recognised.
+ */
+#include "live.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "devices.h"
+#include "exit_status.h"
+#include "live_output.h"
+#include "meter.h"
+#include "progress.h"
+#include "saved_audio.h"
+#include "steno/capture.h"
+
+enum {
+    WAIT_MS = 20,
+    DRAW_MS = 100, /* between drawings of the level */
+    BLOCKS_PER_SECOND = 10,
+    GAP_FILL_MS = 2000,
+    RETRY_MS = 1000, /* between looks for a microphone that is gone */
+    SILENCE_WARNING_MS = 5000,
+    ENDPOINT_SHOWN_MS = 1000,
+    BEHIND_MS = 4000, /* more than the largest chunk and the search need */
+};
+
+typedef struct live {
+    session *session;
+    screen *screen;
+    const option_values *options;
+    live_output output;
+    saved_audio saved;
+    int ready_fd; /* an eventfd: the recogniser has something */
+    int exit_status;
+
+    /* the take */
+    steno_capture *capture;
+    const steno_capture_info *info;
+    steno_stream *stream;
+    float *samples; /* [block_frames, channels] */
+    size_t block_frames;
+    size_t held, fed; /* frames in it, and how many of them were fed */
+    float *silence;   /* [block_frames, channels], zeros */
+    uint64_t missing; /* frames of silence to feed before those */
+    uint64_t gaps, lost_ms, overruns;
+    meter meter;
+    bool warned_of_silence;
+    uint64_t endpoint_ms; /* when one was shown */
+    layout_mark mark;
+
+    uint64_t origin_ms; /* of the take: audio of those before it */
+    uint64_t drawn_ms;  /* when the screen was last brought up to date */
+} live;
+
+static bool stopped(const live *self)
+{
+    return interrupt_stopped(&self->session->interrupt);
+}
+
+/* On a worker of the engine. */
+static void wake(void *context)
+{
+    const live *self = context;
+    uint64_t one = 1;
+    /* Fails only where as many calls wait as 64 bits count. */
+    (void)!write(self->ready_fd, &one, sizeof one);
+}
+
+/* Sleeps until the recogniser has something, a stop is asked for (unless that is known), or the
+ * time is over. */
+static void rest(const live *self, int timeout_ms)
+{
+    struct pollfd fds[] = {
+        {.fd = self->ready_fd, .events = POLLIN},
+        {.fd = stopped(self) ? -1 : self->session->interrupt.stop_fd, .events = POLLIN},
+    };
+    if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents != 0) {
+        uint64_t calls;
+        (void)!read(self->ready_fd, &calls, sizeof calls);
+    }
+}
+
+/* What the user should know, if there is something. */
+static void set_note(live *self)
+{
+    char note[96] = "";
+    uint64_t fed_ms = self->stream != NULL ? steno_stream_fed_ms(self->stream) : 0;
+    uint64_t behind_ms = self->stream != NULL ? fed_ms - steno_stream_done_ms(self->stream) : 0;
+    if (self->mark == LAYOUT_LOST)
+        return; /* says why */
+    if (self->meter.silent_ms >= SILENCE_WARNING_MS)
+        snprintf(note, sizeof note, "silence only: muted?");
+    else if (behind_ms > BEHIND_MS)
+        snprintf(note, sizeof note, "%.0f s behind", (double)behind_ms / 1000);
+    else if (self->gaps > 0)
+        snprintf(note, sizeof note, "%.1f s lost", (double)self->lost_ms / 1000);
+    else if (self->overruns > 0)
+        snprintf(note, sizeof note, "%" PRIu64 " overrun%s", self->overruns,
+            self->overruns == 1 ? "" : "s");
+    screen_set_note(self->screen, note);
+}
+
+static uint64_t heard_ms(const live *self)
+{
+    return self->origin_ms + (self->stream != NULL ? steno_stream_fed_ms(self->stream) : 0);
+}
+
+static void set_mark(live *self, layout_mark mark)
+{
+    self->mark = mark;
+    screen_set_mark(self->screen, mark);
+}
+
+/* Brings the screen up to date now and then. */
+static steno_status refresh(live *self)
+{
+    uint64_t now = progress_clock_ms();
+    if (now - self->drawn_ms < DRAW_MS)
+        return STENO_OK;
+    self->drawn_ms = now;
+    if (self->mark == LAYOUT_ENDPOINT && heard_ms(self) - self->endpoint_ms >= ENDPOINT_SHOWN_MS)
+        set_mark(self, LAYOUT_LISTENING);
+    screen_set_level(self->screen, &self->meter, heard_ms(self));
+    set_note(self);
+    return screen_draw(self->screen);
+}
+
+STENO_PRINTF(2, 3) static void say(live *self, const char *format, ...)
+{
+    char message[640];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    screen_say(self->screen, message);
+}
+
+static void fail(live *self, int exit_status, const char *message)
+{
+    screen_say(self->screen, message);
+    self->exit_status = exit_status_worse(self->exit_status, exit_status);
+}
+
+static void close_take(live *self)
+{
+    if (self->stream != NULL)
+        self->origin_ms += steno_stream_fed_ms(self->stream);
+    steno_stream_destroy(self->stream);
+    steno_capture_close(self->capture);
+    free(self->samples);
+    free(self->silence);
+    self->stream = NULL;
+    self->capture = NULL;
+    self->info = NULL;
+    self->samples = self->silence = NULL;
+    self->held = self->fed = 0;
+    self->missing = 0;
+    self->overruns = 0;
+}
+
+static steno_status allocate_blocks(live *self, steno_error *error)
+{
+    self->block_frames = self->info->rate_hz / BLOCKS_PER_SECOND;
+    self->samples = calloc(self->block_frames * self->info->channels, sizeof(float));
+    self->silence = calloc(self->block_frames * self->info->channels, sizeof(float));
+    if (self->samples != NULL && self->silence != NULL)
+        return STENO_OK;
+    error->status = STENO_ERROR_MEMORY;
+    snprintf(error->message, sizeof error->message, "out of memory");
+    return error->status;
+}
+
+/* Opens the microphone and a stream for it. */
+static steno_status open_take(live *self, steno_error *error)
+{
+    steno_capture_options wanted = {
+        .device = self->options->device,
+        .rate_hz = self->options->rate_hz,
+        .channels = self->options->channels,
+    };
+    steno_status status = steno_capture_open(&wanted, &self->capture, error);
+    if (status == STENO_OK) {
+        self->info = steno_capture_get_info(self->capture);
+        status = allocate_blocks(self, error);
+    }
+    if (status == STENO_OK) {
+        steno_stream_options options = self->session->setting.stream;
+        options.rate_hz = self->info->rate_hz;
+        options.channels = self->info->channels;
+        options.interim = self->screen->kind == SCREEN_LIVE || self->options->interim;
+        options.activity = true;
+        options.ready = wake;
+        options.ready_context = self;
+        status = steno_stream_create(
+            self->session->engine, self->session->model, &options, &self->stream, error);
+    }
+    if (status < 0) {
+        close_take(self);
+        return status;
+    }
+    meter_init(&self->meter, self->info->rate_hz, self->info->channels);
+    self->warned_of_silence = false;
+    saved_audio_begin(&self->saved, self->info->rate_hz, self->info->channels);
+    screen_set_device(self->screen, self->info->device);
+    set_mark(self, LAYOUT_LISTENING);
+    return STENO_OK;
+}
+
+/* Audio was lost before what was read: at the first gap, and at the end, it is said; meanwhile it
+ * stands on the status line. */
+static void note_gap(live *self, uint64_t lost)
+{
+    uint64_t lost_ms = lost * 1000 / self->info->rate_hz;
+    uint64_t most = (uint64_t)self->info->rate_hz * GAP_FILL_MS / 1000;
+    self->missing = lost < most ? lost : most;
+    self->lost_ms += lost_ms;
+    if (self->gaps++ == 0)
+        say(self,
+            "%.1f s of audio were lost: this machine does not keep up (a smaller --beam or "
+            "--search ctc is faster), or steno was stopped for a while",
+            (double)lost_ms / 1000);
+}
+
+static void note_overruns(live *self)
+{
+    steno_capture_counts counts;
+    steno_capture_get_counts(self->capture, &counts);
+    if (counts.device_overruns > 0 && self->overruns == 0)
+        say(self, "%s: the device has lost audio: this machine is busy", self->info->device);
+    self->overruns = counts.device_overruns;
+}
+
+static void note_silence(live *self)
+{
+    if (self->warned_of_silence || self->meter.heard || self->meter.silent_ms < SILENCE_WARNING_MS)
+        return;
+    self->warned_of_silence = true;
+    say(self,
+        "%s: only silence comes from it: is the microphone muted, or another one meant "
+        "(steno devices)?",
+        self->info->device);
+}
+
+/* The next block, unless one is held: STENO_OK, STENO_AGAIN, STENO_END, or what ended the
+ * device. */
+static steno_status read_block(live *self, steno_error *error)
+{
+    if (self->missing > 0 || self->held > 0)
+        return STENO_OK;
+    uint64_t lost = 0;
+    steno_status status = steno_capture_read(
+        self->capture, self->samples, self->block_frames, &self->held, &lost, error);
+    if (status != STENO_OK)
+        return status;
+    self->fed = 0;
+    if (lost > 0)
+        note_gap(self, lost);
+    meter_feed(&self->meter, self->samples, self->held);
+    saved_audio_round(&self->saved, self->samples, self->held * self->info->channels);
+    note_overruns(self);
+    note_silence(self);
+    return STENO_OK;
+}
+
+/* Feeds frames and saves what was taken of them. */
+static steno_status feed(live *self, const float *samples, size_t frames, size_t *out_taken)
+{
+    steno_status status = steno_stream_feed(self->stream, samples, frames, out_taken);
+    if (status >= 0)
+        saved_audio_add(&self->saved, samples, *out_taken);
+    return status;
+}
+
+/* Feeds what is held: STENO_OK, STENO_FULL, or an error. */
+static steno_status feed_block(live *self)
+{
+    steno_status status = STENO_OK;
+    size_t taken;
+    while (status == STENO_OK && self->missing > 0) {
+        size_t frames =
+            self->missing < self->block_frames ? (size_t)self->missing : self->block_frames;
+        status = feed(self, self->silence, frames, &taken);
+        self->missing -= status >= 0 ? taken : 0;
+    }
+    if (status == STENO_OK && self->held > 0) {
+        status = feed(
+            self, self->samples + self->fed * self->info->channels, self->held - self->fed, &taken);
+        self->fed += status >= 0 ? taken : 0;
+        if (self->fed == self->held)
+            self->held = self->fed = 0;
+    }
+    return status;
+}
+
+static void take_event(live *self, const steno_result *result)
+{
+    if (self->mark == LAYOUT_FINISHING)
+        return;
+    bool begins = result->event == STENO_EVENT_SPEECH_BEGIN;
+    self->endpoint_ms = heard_ms(self);
+    set_mark(self, begins ? LAYOUT_SPEECH : LAYOUT_ENDPOINT);
+}
+
+/* Hands on what there is: STENO_AGAIN, STENO_END, or an error, which is said. */
+static steno_status take_results(live *self)
+{
+    for (;;) {
+        const steno_result *result;
+        steno_error error;
+        steno_status status = steno_stream_next(self->stream, &result, &error);
+        if (status < 0)
+            fail(self, EXIT_STATUS_AUDIO, error.message);
+        if (status != STENO_OK)
+            return status;
+        if (result->event != STENO_EVENT_NONE)
+            take_event(self, result);
+        else if ((status = live_output_add(&self->output, result, self->origin_ms)) < 0)
+            return status;
+    }
+}
+
+/* Reads, feeds and hands on until the device ends: STENO_END after a stop, else its error.  What
+ * can't be gone on with is in *out_failed. */
+static steno_status listen_on(live *self, bool *out_failed, steno_error *error)
+{
+    *out_failed = true;
+    for (;;) {
+        if (stopped(self) && self->mark != LAYOUT_FINISHING) {
+            set_mark(self, LAYOUT_FINISHING);
+            steno_capture_stop(self->capture);
+        }
+        steno_status read = read_block(self, error);
+        steno_status fed = read == STENO_OK ? feed_block(self) : STENO_OK;
+        if (fed < 0) {
+            fail(self, EXIT_STATUS_AUDIO, steno_status_name(fed));
+            return fed;
+        }
+        steno_status results = take_results(self);
+        if (results < 0 || (results = refresh(self)) < 0)
+            return results;
+        if (read == STENO_AGAIN || fed == STENO_FULL) {
+            rest(self, WAIT_MS);
+        } else if (read != STENO_OK) {
+            *out_failed = false;
+            return read;
+        }
+    }
+}
+
+/* Waits for the last words of the take. */
+static steno_status finish_stream(live *self)
+{
+    steno_stream_finish(self->stream);
+    for (;;) {
+        steno_status status = take_results(self);
+        if (status == STENO_AGAIN)
+            status = refresh(self);
+        if (status != STENO_OK)
+            return status < 0 ? status : STENO_OK;
+        rest(self, DRAW_MS);
+    }
+}
+
+/* Runs the open take to its end: whether another one may follow. */
+static bool run_take(live *self)
+{
+    bool failed;
+    steno_error error;
+    steno_status ended = listen_on(self, &failed, &error);
+    if (!failed && ended < 0) {
+        set_mark(self, LAYOUT_LOST);
+        screen_set_note(self->screen, "waiting for it");
+        say(self, "%s; waiting for it to come back", error.message);
+    }
+    if (!failed)
+        failed = finish_stream(self) < 0;
+    if (failed && self->output.error.status == STENO_ERROR_IO && self->output.file == NULL)
+        session_output_failed(self->session);
+    close_take(self);
+    return !failed && ended < 0;
+}
+
+/* Looks for the microphone until it is there again; false: stopped before. */
+static bool wait_for_device(live *self)
+{
+    char reason[sizeof(steno_error){0}.message] = "";
+    uint64_t looked_ms = progress_clock_ms();
+    while (!stopped(self)) {
+        rest(self, DRAW_MS);
+        if (refresh(self) < 0)
+            return false;
+        if (progress_clock_ms() - looked_ms < RETRY_MS)
+            continue;
+        steno_error error;
+        if (open_take(self, &error) == STENO_OK) {
+            say(self, "%s: listening again", self->info->device);
+            return true;
+        }
+        if (strcmp(reason, error.message) != 0)
+            screen_set_note(self->screen, error.message);
+        memcpy(reason, error.message, sizeof reason);
+        looked_ms = progress_clock_ms();
+    }
+    return false;
+}
+
+static void say_line(void *context, const char *message)
+{
+    screen_say(context, message);
+}
+
+/* The first take can't begin. */
+static void refuse(live *self, const steno_error *error)
+{
+    fail(self, EXIT_STATUS_INPUT, error->message);
+    steno_device_list *list;
+    steno_error ignored;
+    size_t count;
+    if (error->status != STENO_ERROR_NOT_FOUND ||
+        steno_device_list_create(false, &list, &ignored) < 0)
+        return;
+    steno_device_list_get(list, &count);
+    if (count == 0)
+        devices_advise(say_line, self->screen);
+    steno_device_list_destroy(list);
+}
+
+static void listen_to_all(live *self)
+{
+    screen_draw(self->screen);
+    steno_error error;
+    if (open_take(self, &error) < 0) {
+        refuse(self, &error);
+        return;
+    }
+    int opened = live_output_open(&self->output, self->session, self->screen, self->options);
+    self->exit_status = exit_status_worse(self->exit_status, opened);
+    if (opened == EXIT_STATUS_FINE) {
+        while (run_take(self) && wait_for_device(self))
+            ;
+        if (self->gaps > 1)
+            say(self, "%.1f s of audio were lost in %" PRIu64 " gaps", (double)self->lost_ms / 1000,
+                self->gaps);
+    }
+    close_take(self);
+    int closed = live_output_close(&self->output, self->origin_ms);
+    self->exit_status = exit_status_worse(self->exit_status, closed);
+}
+
+int live_run(session *state, screen *terminal, const option_values *options)
+{
+    live self = {.session = state, .screen = terminal, .options = options};
+    self.ready_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (self.ready_fd < 0) {
+        screen_say(terminal, "can't wait for the recogniser: no descriptors left");
+        return EXIT_STATUS_AUDIO;
+    }
+    saved_audio_init(&self.saved, terminal, options->save_audio);
+    listen_to_all(&self);
+    if (saved_audio_finish(&self.saved) < 0)
+        self.exit_status = exit_status_worse(self.exit_status, EXIT_STATUS_OUTPUT);
+    close(self.ready_fd);
+    return self.exit_status;
+}

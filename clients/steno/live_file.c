@@ -1,0 +1,69 @@
+#include "live_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct live_file {
+    int fd;
+    int failed_errno; /* of the first write that failed */
+    char *path;
+};
+
+static steno_status fail(steno_error *error, const char *path, int code)
+{
+    error->status = code == ENOMEM ? STENO_ERROR_MEMORY : STENO_ERROR_IO;
+    snprintf(error->message, sizeof error->message, "%s: can't write: %s", path, strerror(code));
+    return error->status;
+}
+
+steno_status live_file_open(const char *path, live_file **out_file, steno_error *error)
+{
+    live_file *self = calloc(1, sizeof *self);
+    char *name = strdup(path);
+    int fd = -1;
+    if (self != NULL && name != NULL)
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    else
+        errno = ENOMEM;
+    if (fd < 0) {
+        steno_status status = fail(error, path, errno);
+        free(name);
+        free(self);
+        return status;
+    }
+    *self = (struct live_file){.fd = fd, .path = name};
+    *out_file = self;
+    return STENO_OK;
+}
+
+steno_status live_file_write(void *context, const char *bytes, size_t size)
+{
+    live_file *self = context;
+    while (size > 0 && self->failed_errno == 0) {
+        ssize_t written = write(self->fd, bytes, size);
+        if (written >= 0) {
+            bytes += written;
+            size -= (size_t)written;
+        } else if (errno != EINTR) {
+            self->failed_errno = errno;
+        }
+    }
+    return self->failed_errno == 0 ? STENO_OK : STENO_ERROR_IO;
+}
+
+steno_status live_file_close(live_file *self, steno_error *error)
+{
+    if (self == NULL)
+        return STENO_OK;
+    if (close(self->fd) != 0 && self->failed_errno == 0)
+        self->failed_errno = errno;
+    steno_status status =
+        self->failed_errno == 0 ? STENO_OK : fail(error, self->path, self->failed_errno);
+    free(self->path);
+    free(self);
+    return status;
+}
