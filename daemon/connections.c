@@ -43,8 +43,9 @@ static struct {
     pthread_mutex_t lock;
     taken_socket *taken; /* [most]; NULL: no limit */
     uint32_t most, count;
-    int spare; /* a descriptor to give up when there are no others; -1: none */
-} connections = {.lock = PTHREAD_MUTEX_INITIALIZER, .spare = -1};
+    int spared; /* a listening socket whose connections aren't counted; -1: none */
+    int spare;  /* a descriptor to give up when there are no others; -1: none */
+} connections = {.lock = PTHREAD_MUTEX_INITIALIZER, .spared = -1, .spare = -1};
 
 /* ---- Counting ---- */
 
@@ -143,7 +144,7 @@ static int accept_counted(int listener, struct sockaddr *address, socklen_t *siz
         if (size != NULL)
             *size = room;
         int fd = accept_with(listener, address, size, flags);
-        if (fd >= 0 && take(fd))
+        if (fd >= 0 && (listener == connections.spared || take(fd)))
             return fd;
         if (fd >= 0) {
             close(fd);
@@ -176,6 +177,13 @@ __attribute__((visibility("default"))) int accept_for_all(
 }
 
 /* ---- Beginning and end ---- */
+
+void connections_spare_listener(int listener)
+{
+    pthread_mutex_lock(&connections.lock);
+    connections.spared = listener;
+    pthread_mutex_unlock(&connections.lock);
+}
 
 uint32_t connections_preset(void)
 {

@@ -22,6 +22,9 @@ uint32_t connections_preset(void);
 /* most: 1 at least.  Raises the process's limit of open files if need be.  Errors: LIMIT (that many
  * files are not allowed), IO, MEMORY. */
 steno_status connections_begin(uint32_t most, steno_error *error);
+/* Connections of one listening socket are taken without being counted: that of those who watch over
+ * the daemon, most of all when it is full.  -1: of none. */
+void connections_spare_listener(int listener);
 /* Whatever comes is taken again.  Fine without begin. */
 void connections_end(void);
 

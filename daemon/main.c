@@ -69,11 +69,11 @@ static steno_status serve(signal_waiter *waiter, steno_error *error)
     int code = pthread_create(&thread, NULL, wait_for_signals, waiter);
     if (code != 0)
         return error_set(error, STENO_ERROR_IO, "can't start a thread: %s", strerror(code));
-    parts_run(waiter->parts);
+    steno_status status = parts_run(waiter->parts, error);
     atomic_store(&waiter->is_done, true);
     pthread_kill(thread, SIGTERM);
     pthread_join(thread, NULL);
-    return STENO_OK;
+    return status;
 }
 
 static int run(

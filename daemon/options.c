@@ -75,6 +75,9 @@ static const option_entry entries[] = {
         "until a connection without a call is closed; 0: never", false},
     {"handshake-seconds", "limits", "N", OPTION_NUMBER, AT(handshake_seconds), 1, 3600, NULL, "20",
         "until a new connection that says nothing is closed", false},
+    {"http", "monitoring", "HOST:PORT", OPTION_TEXT, AT(http), 0, 0, NULL, NULL,
+        "where to answer /metrics (for Prometheus), /healthz and /readyz; nowhere if not given",
+        false},
     {"log-level", "monitoring", "LEVEL", OPTION_CHOICE, AT(log_level), 0, 0, log_levels, "info",
         "what to log: error, warning, info or debug, each with those before it", true},
     {"log-format", "monitoring", "FORMAT", OPTION_CHOICE, AT(log_format), 0, 0, log_formats, "text",
@@ -405,6 +408,21 @@ static steno_status check_addresses(const daemon_options *self, steno_error *err
     return STENO_OK;
 }
 
+static steno_status check_http(const daemon_options *self, steno_error *error)
+{
+    listen_address address;
+    if (self->http == NULL)
+        return STENO_OK;
+    if (listen_parse(self->http, &address, NULL) < 0 || address.kind != LISTEN_PLAIN)
+        return error_set(error, STENO_ERROR_ARGUMENT, "http: %s is not HOST:PORT", self->http);
+    if (!listen_is_local(&address) && !self->allow_plaintext_beyond_loopback)
+        return error_set(error, STENO_ERROR_ARGUMENT,
+            "http: %s: other machines could reach it; a proxy may give it TLS, or "
+            "--allow-plaintext-beyond-loopback if the network is safe",
+            self->http);
+    return STENO_OK;
+}
+
 steno_status options_complete(daemon_options *self, steno_error *error)
 {
     if (self->listen.count == 0 && !self->has_sockets) {
@@ -418,7 +436,8 @@ steno_status options_complete(daemon_options *self, steno_error *error)
     }
     if (self->max_connections == 0)
         self->max_connections = connections_preset();
-    return check_addresses(self, error);
+    steno_status status = check_http(self, error);
+    return status == STENO_OK ? check_addresses(self, error) : status;
 }
 
 /* ---- Reloading ---- */

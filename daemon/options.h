@@ -65,6 +65,7 @@ typedef struct daemon_options {
     uint32_t handshake_seconds;
 
     /* monitoring */
+    char *http;
     uint32_t log_level;  /* a log_level */
     uint32_t log_format; /* a log_format */
 

@@ -21,6 +21,7 @@
 #include "daemon/health.h"
 #include "daemon/inherited.h"
 #include "daemon/listen.h"
+#include "daemon/monitor.h"
 #include "daemon/reflection.h"
 #include "daemon/server.h"
 #include "daemon/service_names.h"
@@ -54,6 +55,7 @@ struct parts {
     size_t method_count;
     auth *auth;
     certificates certificates; /* in use */
+    monitor *monitor;
     server *server;
     inherited *inherited;
     _Atomic uint32_t drain_seconds;
@@ -115,6 +117,7 @@ static void on_draining(void *context)
 {
     parts *self = context;
     health_drain(self->health);
+    monitor_drain(self->monitor);
     /* Who connects from now on waits for the daemon that comes next. */
     inherited_stop(self->inherited);
     systemd_stopping(parts_drain_seconds(self));
@@ -127,38 +130,14 @@ static void on_beat(void *context)
     parts *self = context;
     steno_engine_times times;
     steno_engine_get_times(speech_engine(self->speech), &times);
+    monitor_beat(self->monitor);
     systemd_alive();
-}
-
-static log_level level_of(const server_report *report)
-{
-    if (report->status == CALL_INTERNAL || report->status == CALL_UNKNOWN)
-        return LOG_LEVEL_ERROR;
-    if (report->refusal != SERVER_TAKEN && report->refusal != SERVER_NO_SUCH_METHOD)
-        return LOG_LEVEL_WARNING;
-    bool is_work = report->method != NULL && report->method->recognises;
-    return is_work || report->status != CALL_OK ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
 static void on_ended(void *context, const server_report *report)
 {
     parts *self = context;
-    log_level level = level_of(report);
-    if (!log_wants(self->log, level))
-        return;
-    char duration[24];
-    snprintf(duration, sizeof(duration), "%llu", (unsigned long long)report->duration_ms);
-    const log_field fields[] = {
-        {"method", report->method != NULL ? report->method->path : NULL},
-        {"status", call_status_name(report->status)},
-        {"reason", report->status != CALL_OK ? report->message : NULL},
-        {"duration_ms", duration},
-        {"client", report->call != NULL ? call_client(report->call) : NULL},
-        {"peer", report->call != NULL ? call_peer(report->call) : NULL},
-        {"request_id", report->call != NULL ? call_request_id(report->call) : NULL},
-    };
-    log_write(self->log, level, report->refusal == SERVER_TAKEN ? "call ended" : "call refused",
-        fields, sizeof(fields) / sizeof(fields[0]));
+    monitor_ended(self->monitor, report);
 }
 
 /* ---- The server ---- */
@@ -213,6 +192,15 @@ static call_status on_admit(void *context, const call *one, const call_method *m
     return auth_admit(self->auth, one, method, client, message, size);
 }
 
+/* As often as the service manager and /healthz want it; 0: nobody does. */
+static uint32_t beat_ms(const daemon_options *options)
+{
+    uint32_t watchdog_ms = systemd_watchdog_ms() / 3;
+    if (options->http == NULL || (watchdog_ms > 0 && watchdog_ms < MONITOR_BEAT_MS))
+        return watchdog_ms;
+    return MONITOR_BEAT_MS;
+}
+
 static steno_status create_server(parts *self, const daemon_options *options, steno_error *error)
 {
     steno_status status = read_certificates(options, &self->certificates, error);
@@ -239,7 +227,7 @@ static steno_status create_server(parts *self, const daemon_options *options, st
         .tls_client_ca = self->certificates.client_ca,
         .draining = on_draining,
         .beat = on_beat,
-        .beat_ms = systemd_watchdog_ms() / 3,
+        .beat_ms = beat_ms(options),
         .admit = on_admit,
         .ended = on_ended,
         .context = self,
@@ -275,9 +263,14 @@ steno_status parts_create(const daemon_options *options, log_sink *log, unsigned
     if (status == STENO_OK)
         status = create_auth(self, options, error);
     if (status == STENO_OK)
+        status = monitor_create(
+            log, self->speech, self->methods, self->method_count, &self->monitor, error);
+    if (status == STENO_OK)
         status = create_server(self, options, error);
     if (status == STENO_OK)
         status = take_sockets(self, options, error);
+    if (status == STENO_OK)
+        monitor_set(self->monitor, options->max_streams, self->certificates.expires_s);
     if (status < 0) {
         parts_destroy(self);
         return status;
@@ -291,7 +284,9 @@ void parts_destroy(parts *self)
     if (self == NULL)
         return;
     inherited_destroy(self->inherited);
+    monitor_end_serving(self->monitor);
     server_destroy(self->server);
+    monitor_destroy(self->monitor);
     reflection_destroy(self->reflection);
     health_destroy(self->health);
     speech_destroy(self->speech);
@@ -328,11 +323,18 @@ static void announce(const parts *self)
         threads == 1 ? "thread" : "threads", options->max_streams);
 }
 
-void parts_run(parts *self)
+steno_status parts_run(parts *self, steno_error *error)
 {
     announce(self);
+    if (self->options->http != NULL) {
+        steno_status status =
+            monitor_serve(self->monitor, self->server, self->options->http, error);
+        if (status < 0)
+            return status;
+    }
     systemd_ready("Serving");
     server_run(self->server);
+    return STENO_OK;
 }
 
 void parts_shutdown(parts *self, bool at_once)
@@ -398,6 +400,7 @@ static void commit(parts *self, const daemon_options *options, changes *all)
     auth_commit(self->auth, all->auth);
     speech_commit(self->speech, all->speech);
     server_set_limits(self->server, options->max_streams, options->max_streams_per_client);
+    monitor_set(self->monitor, options->max_streams, self->certificates.expires_s);
     atomic_store(&self->drain_seconds, options->drain_seconds);
     log_set(self->log, (log_level)options->log_level, (log_format)options->log_format);
     warn_of_certificate(self, &self->certificates);
@@ -415,4 +418,9 @@ steno_status parts_reload(parts *self, const daemon_options *options, steno_erro
         certificates_finish(&all.certificates);
     }
     return status;
+}
+
+void parts_count_reload(parts *self, bool succeeded)
+{
+    monitor_reloaded(self->monitor, succeeded);
 }

@@ -50,7 +50,9 @@ static void run_once(const reload *self)
 {
     steno_error error;
     systemd_reloading();
-    if (reload_settings(self, &error) < 0) {
+    steno_status status = reload_settings(self, &error);
+    parts_count_reload(self->setting.parts, status == STENO_OK);
+    if (status < 0) {
         log_say(self->setting.log, LOG_LEVEL_ERROR, "not reloaded, all is as before: %s",
             error.message);
         systemd_ready("Serving; the last reload failed");

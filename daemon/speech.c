@@ -212,6 +212,7 @@ struct speech_change {
     session_setting setting;
     struct stat model_file;
     steno_precision precision;
+    char model_id[FINGERPRINT_BYTES];
 };
 
 /* The largest chunk there is, where none was chosen. */
@@ -247,9 +248,10 @@ static steno_status open_model(
     bool is_there = stat(path, &change->model_file) == 0;
     if (self->setting.model != NULL && is_there && change->precision == self->precision &&
         is_same_file(&change->model_file, &self->model_file)) {
-        change->setting.model = speech_model(self);
+        change->setting.model = speech_identify(self, change->model_id);
         return STENO_OK;
     }
+    fingerprint_file(path, change->model_id);
     steno_model_options model_options = {.precision = options->precision};
     return steno_model_open(path, &model_options, &change->setting.model, error);
 }
@@ -295,6 +297,7 @@ void speech_commit(speech *self, speech_change *change)
     pthread_mutex_lock(&self->mutex);
     steno_model *before = self->setting.model;
     self->setting = change->setting;
+    memcpy(self->model_id, change->model_id, sizeof self->model_id);
     pthread_mutex_unlock(&self->mutex);
     self->model_file = change->model_file;
     self->precision = change->precision;
@@ -322,6 +325,26 @@ static session_setting take_setting(speech *self)
 steno_model *speech_model(speech *self)
 {
     return take_setting(self).model;
+}
+
+steno_model *speech_identify(speech *self, char out_id[FINGERPRINT_BYTES])
+{
+    pthread_mutex_lock(&self->mutex);
+    steno_model *model = steno_model_ref(self->setting.model);
+    memcpy(out_id, self->model_id, FINGERPRINT_BYTES);
+    pthread_mutex_unlock(&self->mutex);
+    return model;
+}
+
+uint32_t speech_operations_pending(speech *self)
+{
+    return operations_pending(self->operations);
+}
+
+void speech_watch(speech *self, void (*answered)(void *context, uint64_t latency_ms), void *context)
+{
+    self->answered = answered;
+    self->answered_context = context;
 }
 
 steno_status speech_begin_session(speech *self, const wire_config *config,

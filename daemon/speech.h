@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/call.h"
+#include "daemon/fingerprint.h"
 #include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/status.h"
@@ -48,8 +49,16 @@ void speech_commit(speech *speech, speech_change *change);
 /* NULL is fine. */
 void speech_abandon(speech_change *change);
 
-/* What is recognised with now: a reference, for the caller to give back; any thread. */
+/* What is recognised with now: a reference, for the caller to give back, and what tells the file
+ * from others by its contents.  Any thread. */
 steno_model *speech_model(speech *speech);
+steno_model *speech_identify(speech *speech, char out_id[FINGERPRINT_BYTES]);
+/* Operations that are not done; any thread. */
+uint32_t speech_operations_pending(speech *speech);
+/* Has `answered` called with the time from the end of a stream's audio to its last result, on the
+ * server's thread.  Before the first call. */
+void speech_watch(
+    speech *speech, void (*answered)(void *context, uint64_t latency_ms), void *context);
 /* The engine, for its numbers; as long as speech. */
 const steno_engine *speech_engine(const speech *speech);
 

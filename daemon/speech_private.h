@@ -19,6 +19,9 @@ struct speech {
     session_setting setting; /* under the mutex; `ready` is each session's own */
     struct stat model_file;  /* what was opened; speech_prepare's caller's thread */
     steno_precision precision;
+    char model_id[FINGERPRINT_BYTES];                     /* under the mutex */
+    void (*answered)(void *context, uint64_t latency_ms); /* NULL: nobody wants to know */
+    void *answered_context;
     operations *operations;
     uint32_t streams, streams_total;
     int64_t last_request_id;

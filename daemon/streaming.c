@@ -13,10 +13,9 @@
  * A session that ends before its client does (single_utterance, a timeout) goes on reading and
  * drops what it reads; the call ends with the client's half close.
  */
-#include <time.h>
-
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/alarms.h"
 #include "daemon/speech_private.h"
 
 /* How often a silence that may become too long is looked at. */
@@ -32,7 +31,8 @@ typedef struct streaming {
     bool held;    /* output has a response that waits for being the last or not */
     bool reading; /* a message was asked for and has not come */
     bool half_closed;
-    bool ended; /* the session has given its last result */
+    uint64_t half_closed_ms; /* when */
+    bool ended;              /* the session has given its last result */
 
     /* Where each audio message is answered. */
     wire_output partial; /* the newest interim result; empty: none since the last final */
@@ -173,9 +173,7 @@ static void watch(streaming *s)
 {
     if (!session_is_timed(s->session))
         return;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    call_wake_at(s->call, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + WATCH_MS);
+    call_wake_at(s->call, alarms_now_ms() + WATCH_MS);
 }
 
 static void advance(void *context)
@@ -196,6 +194,8 @@ static void advance(void *context)
     if (s->ended && s->half_closed) {
         give_last(s);
         call_finish(s->call, CALL_OK, "");
+        if (s->speech->answered != NULL)
+            s->speech->answered(s->speech->answered_context, alarms_now_ms() - s->half_closed_ms);
     } else if (!s->reading && !s->half_closed && call_can_write(s->call)) {
         s->reading = true;
         call_read(s->call);
@@ -251,6 +251,7 @@ static void half_close(void *context)
     streaming *s = context;
     s->reading = false;
     s->half_closed = true;
+    s->half_closed_ms = alarms_now_ms();
     if (s->session == NULL) {
         call_finish(s->call, CALL_INVALID_ARGUMENT,
             "streaming_request: the call ended before its configuration");

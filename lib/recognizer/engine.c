@@ -51,6 +51,7 @@ struct steno_engine {
     size_t members; /* tasks there are */
     size_t scratch_bytes;
     steno_engine_times times;
+    steno_engine_load load; /* its sums alone */
 };
 
 uint64_t engine_now_ns(void)
@@ -65,6 +66,7 @@ uint64_t engine_now_ns(void)
 static void queue_append(steno_engine *engine, engine_task *task)
 {
     task->state = ENGINE_QUEUED;
+    task->queued_ns = engine_now_ns();
     task->next = NULL;
     if (engine->last)
         engine->last->next = task;
@@ -115,6 +117,27 @@ static size_t take_batch(steno_engine *engine, engine_task **tasks)
         tasks[count++] = task;
     }
     return count;
+}
+
+/* The bucket of a value among `count` that double: of those up to 1, up to 2, up to 4, ... */
+static size_t bucket_of(uint64_t value, size_t count)
+{
+    size_t bucket = 0;
+    while (bucket + 1 < count && value > (uint64_t)1 << bucket)
+        bucket++;
+    return bucket;
+}
+
+static void count_turns(steno_engine_load *load, engine_task *const *tasks, size_t count)
+{
+    uint64_t now = engine_now_ns();
+    load->batch_sizes[bucket_of(count, STENO_ENGINE_BATCH_BUCKETS)]++;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t latency_ns = now - tasks[i]->queued_ns;
+        uint64_t ms = (latency_ns + 999999) / 1000000;
+        load->turn_latencies[bucket_of(ms, STENO_ENGINE_LATENCY_BUCKETS)]++;
+        load->turn_latency_ns += latency_ns;
+    }
 }
 
 static void give_back(steno_engine *engine, engine_task **tasks, size_t count)
@@ -171,6 +194,7 @@ static void *work(void *argument)
 
         pthread_mutex_lock(&engine->mutex);
         add_times(&engine->times, &times);
+        count_turns(&engine->load, w->tasks, count);
         give_back(engine, w->tasks, count);
     }
     pthread_mutex_unlock(&engine->mutex);
@@ -278,6 +302,16 @@ void steno_engine_get_times(const steno_engine *engine, steno_engine_times *out_
     steno_engine *own = (steno_engine *)engine;
     pthread_mutex_lock(&own->mutex);
     *out_times = own->times;
+    pthread_mutex_unlock(&own->mutex);
+}
+
+void steno_engine_get_load(const steno_engine *engine, steno_engine_load *out_load)
+{
+    steno_engine *own = (steno_engine *)engine;
+    pthread_mutex_lock(&own->mutex);
+    *out_load = own->load;
+    out_load->streams = own->members;
+    out_load->queued = own->queued;
     pthread_mutex_unlock(&own->mutex);
 }
 

@@ -36,7 +36,8 @@ typedef struct engine_task {
 
     /* Under the engine's mutex. */
     engine_state state;
-    bool leaving; /* never queue again */
+    bool leaving;       /* never queue again */
+    uint64_t queued_ns; /* when it was queued last */
     struct engine_task *next;
 } engine_task;
 

@@ -42,6 +42,25 @@ typedef struct steno_engine_times {
 
 STENO_API void steno_engine_get_times(const steno_engine *engine, steno_engine_times *out_times);
 
+/* How busy the engine is and has been, for metrics.  A turn is what a worker does with one stream
+ * of a batch: as a rule one chunk of its audio. */
+enum { STENO_ENGINE_BATCH_BUCKETS = 10, STENO_ENGINE_LATENCY_BUCKETS = 16 };
+
+typedef struct steno_engine_load {
+    uint64_t streams; /* there are now */
+    uint64_t queued;  /* of these: have a chunk of audio and wait for a worker */
+    /* Batches by their number of streams: [i] those above 2^(i-1) and up to 2^i, [0] those of one,
+     * the last all that are larger, too. */
+    uint64_t batch_sizes[STENO_ENGINE_BATCH_BUCKETS];
+    /* Turns by the time from the stream's being queued to its being recognised, likewise: [i] those
+     * of up to 2^i ms; and the sum of these times. */
+    uint64_t turn_latencies[STENO_ENGINE_LATENCY_BUCKETS];
+    uint64_t turn_latency_ns;
+} steno_engine_load;
+
+/* Any thread. */
+STENO_API void steno_engine_get_load(const steno_engine *engine, steno_engine_load *out_load);
+
 #ifdef __cplusplus
 }
 #endif

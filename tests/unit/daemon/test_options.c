@@ -84,7 +84,7 @@ START_TEST(command_line)
     ck_assert_str_eq(options.listen.items[2], "[::1]:2");
     ck_assert_uint_eq(options.precision, STENO_PRECISION_INT8);
     ck_assert_uint_eq(options.threads, 3);
-    ck_assert_uint_eq(options.max_streams, 48);
+    ck_assert_uint_eq(options.max_streams, 150);
     ck_assert_str_eq(options.model, "/a=b");
     ck_assert(options.check_config && !options.help);
 }

@@ -183,6 +183,10 @@ START_TEST(test_streams_share_batches)
         steno_stream_feed(streams[i], audio, FRAMES, &taken);
         steno_stream_finish(streams[i]);
     }
+    steno_engine_load before;
+    steno_engine_get_load(engine, &before);
+    ck_assert_uint_eq(before.streams, 16);
+    ck_assert_uint_le(before.queued, 16);
     for (size_t i = 0; i < 16; i++) {
         const steno_result *result;
         steno_status status;
@@ -195,6 +199,23 @@ START_TEST(test_streams_share_batches)
     steno_engine_times times;
     steno_engine_get_times(engine, &times);
     ck_assert_uint_gt(times.items, 2 * times.batches);
+    /* All have been in some batch, most of them in large ones. */
+    steno_engine_load load;
+    steno_engine_get_load(engine, &load);
+    ck_assert_uint_eq(load.streams, 0);
+    ck_assert_uint_eq(load.queued, 0);
+    uint64_t batches = 0, large = 0, turns = 0;
+    for (size_t i = 0; i < STENO_ENGINE_BATCH_BUCKETS; i++) {
+        batches += load.batch_sizes[i];
+        large += i > 1 ? load.batch_sizes[i] : 0;
+    }
+    for (size_t i = 0; i < STENO_ENGINE_LATENCY_BUCKETS; i++)
+        turns += load.turn_latencies[i];
+    ck_assert_uint_ge(batches, times.batches);
+    ck_assert_uint_ge(turns, times.items);
+    ck_assert_uint_gt(large, 0);
+    ck_assert_uint_eq(load.batch_sizes[STENO_ENGINE_BATCH_BUCKETS - 1], 0);
+    ck_assert_uint_gt(load.turn_latency_ns, 0);
     steno_engine_destroy(engine);
 }
 END_TEST

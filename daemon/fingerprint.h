@@ -1,0 +1,10 @@
+/* What tells files apart by their contents: the beginning of their SHA-256. */
+#ifndef DAEMON_FINGERPRINT_H
+#define DAEMON_FINGERPRINT_H
+
+enum { FINGERPRINT_BYTES = 17 };
+
+/* 16 hexadecimal digits, terminated; "" where the file can't be read. */
+void fingerprint_file(const char *path, char out[FINGERPRINT_BYTES]);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * What those who operate the daemon get to see of it: a log entry and counters for each call, and
+ * an HTTP server for metrics and states.
+ *
+ *     monitor_create(log, speech, methods, count, &monitor, &error);
+ *     monitor_serve(monitor, server, "127.0.0.1:9090", &error);     if HTTP is wanted
+ *     ... the server's hooks call monitor_ended, monitor_beat, monitor_drain ...
+ *     monitor_end_serving(monitor);                                 before the server
+ *     monitor_destroy(monitor);                                     after it
+ */
+#ifndef DAEMON_MONITOR_H
+#define DAEMON_MONITOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/log.h"
+#include "daemon/server.h"
+#include "daemon/speech.h"
+#include "steno/status.h"
+
+/* How often the server's thread must say that it is alive for /healthz to say so. */
+enum { MONITOR_BEAT_MS = 5000, MONITOR_DEAD_MS = 30000 };
+
+typedef struct monitor monitor;
+
+/* All borrowed until destroy.  Errors: MEMORY. */
+steno_status monitor_create(log_sink *log, speech *speech, const call_method *const *methods,
+    size_t method_count, monitor **out_monitor, steno_error *error);
+/* Errors as of http_create. */
+steno_status monitor_serve(
+    monitor *self, const server *server, const char *address, steno_error *error);
+/* No more HTTP.  NULL, and again, is fine. */
+void monitor_end_serving(monitor *self);
+/* NULL is fine. */
+void monitor_destroy(monitor *self);
+
+/* From the server's hooks. */
+void monitor_ended(monitor *self, const server_report *report);
+void monitor_beat(monitor *self);
+void monitor_drain(monitor *self);
+
+/* Any thread. */
+void monitor_reloaded(monitor *self, bool succeeded);
+void monitor_set(monitor *self, uint32_t max_streams, int64_t certificate_expires_s);
+
+#endif
