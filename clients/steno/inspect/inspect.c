@@ -31,6 +31,7 @@ typedef struct inspection {
     progress progress;
     heard heard;
     steno_audio_info info;
+    char format[64];     /* its format, which does not outlive the file otherwise */
     uint64_t audio_ms;   /* UINT64_MAX: unknown */
     steno_error trouble; /* of listeners */
     int exit_status;
@@ -74,6 +75,8 @@ static steno_status on_opened(void *context, const steno_audio_info *info)
 {
     inspection *self = context;
     self->info = *info;
+    snprintf(self->format, sizeof self->format, "%s", info->format);
+    self->info.format = self->format;
     self->audio_ms = UINT64_MAX;
     if (info->frames != UINT64_MAX)
         self->audio_ms = info->frames / info->rate_hz * 1000 +
@@ -83,8 +86,7 @@ static steno_status on_opened(void *context, const steno_audio_info *info)
             "nothing there from --from on: it is %.2f s long", (double)self->audio_ms / 1000);
         return self->trouble.status = STENO_ERROR_ARGUMENT;
     }
-    steno_status status = pictures_open(&self->pictures, &self->trouble);
-    return status;
+    return pictures_open(&self->pictures, &self->trouble);
 }
 
 static steno_status on_result(void *context, const steno_result *result, unsigned channel)

@@ -139,6 +139,7 @@ class Pictures(client.ClientTest):
 
     def test_self_contained(self):
         page = self.inspect(WAV)
+        self.assertIn("WAV, 16000 Hz, 1 channel", page.text)
         self.assertEqual([one[:15] for one in page.sources], ["data:audio/wav;"])
         self.assertNotIn("http", "".join(page.scripts))
         style = (self.folder / "page.html").read_text().partition("<style>")[2].partition("</style>")[0]
