@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "fixture.h"
 #include "listener.h"
 #include "plain_decoder.h"

@@ -108,3 +108,19 @@ float *fixture_audio(size_t samples)
     }
     return audio;
 }
+
+size_t fixture_drain(steno_stream *stream)
+{
+    const steno_result *result;
+    size_t finals = 0;
+    for (;;) {
+        steno_status status = steno_stream_next(stream, &result, NULL);
+        ck_assert_int_ge(status, 0);
+        if (status == STENO_END)
+            return finals;
+        if (status == STENO_OK)
+            finals += result->is_final;
+        else
+            ck_assert_int_eq(steno_stream_wait(stream, 20000), STENO_OK);
+    }
+}

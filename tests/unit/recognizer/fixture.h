@@ -40,4 +40,7 @@ steno_engine *fixture_engine(unsigned threads);
 /* Bursts of noise of changing loudness with pauses of digital silence, the same every time. */
 float *fixture_audio(size_t samples);
 
+/* Reads a stream that is finished to its end; how many finals came. */
+size_t fixture_drain(steno_stream *stream);
+
 #endif
