@@ -103,6 +103,14 @@ static const char *known_format(int format)
     return NULL;
 }
 
+/* Whether libsndfile's floats are 16-bit samples divided by 32768. */
+static bool fits_16_bits(int format)
+{
+    int kind = format & SF_FORMAT_SUBMASK;
+    return kind == SF_FORMAT_PCM_16 || kind == SF_FORMAT_PCM_S8 || kind == SF_FORMAT_PCM_U8 ||
+           kind == SF_FORMAT_ULAW || kind == SF_FORMAT_ALAW;
+}
+
 static void set_format(steno_audio_file *file, int format)
 {
     SF_FORMAT_INFO info = {.format = format & SF_FORMAT_TYPEMASK};
@@ -203,7 +211,8 @@ static steno_status open_sound(steno_audio_file *file, steno_error *error)
     file->info = (steno_audio_info){.rate_hz = (uint32_t)info.samplerate,
         .channels = (uint32_t)info.channels,
         .frames = known ? (uint64_t)info.frames : UINT64_MAX,
-        .format = file->format};
+        .format = file->format,
+        .fits_16_bits = fits_16_bits(info.format)};
     return STENO_OK;
 }
 
@@ -227,7 +236,8 @@ static steno_status open_raw(
     file->info = (steno_audio_info){.rate_hz = raw->rate_hz,
         .channels = raw->channels,
         .frames = size == UINT64_MAX ? size : size / (sample_size * raw->channels),
-        .format = names[raw->encoding]};
+        .format = names[raw->encoding],
+        .fits_16_bits = raw->encoding != STENO_ENCODING_F32};
     return STENO_OK;
 }
 

@@ -136,8 +136,12 @@ static steno_status read_format(wav *w, const unsigned char *bytes, size_t size,
         return error_set(error, STENO_ERROR_FORMAT,
             "WAV: damaged: %u bytes in a frame of %u channels of %zu", block, channels,
             w->sample_size);
-    w->info = (steno_audio_info){
-        .rate_hz = rate_hz, .channels = channels, .frames = UINT64_MAX, .format = "WAV"};
+    bool small = w->sample == SAMPLE_ENCODING && w->encoding != STENO_ENCODING_F32;
+    w->info = (steno_audio_info){.rate_hz = rate_hz,
+        .channels = channels,
+        .frames = UINT64_MAX,
+        .format = "WAV",
+        .fits_16_bits = small || w->sample == SAMPLE_U8};
     w->has_format = true;
     return STENO_OK;
 }
@@ -290,7 +294,8 @@ static steno_status raw_create(const steno_raw_format *raw, void **out_state, st
     w->info = (steno_audio_info){.rate_hz = raw->rate_hz,
         .channels = raw->channels,
         .frames = UINT64_MAX,
-        .format = names[raw->encoding]};
+        .format = names[raw->encoding],
+        .fits_16_bits = raw->encoding != STENO_ENCODING_F32};
     *out_state = w;
     return STENO_OK;
 }

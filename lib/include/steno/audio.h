@@ -6,6 +6,7 @@
 #ifndef STENO_AUDIO_H
 #define STENO_AUDIO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,7 @@ typedef struct steno_audio_info {
     uint32_t channels;
     uint64_t frames;    /* samples per channel; UINT64_MAX when unknown (a pipe) */
     const char *format; /* "WAV", "FLAC", "Ogg Opus", ...; lives as long as the file */
+    bool fits_16_bits;  /* every sample is exactly one of 16 bits; false where that isn't known */
 } steno_audio_info;
 
 /* The format of headerless input. */
