@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/message_memory.h"
 #include "google/protobuf/descriptor.pb-c.h"
+#include "proto/message_memory.h"
 
 /* The set is our own; far more than it takes. */
 #define UNPACKED_LIMIT_BYTES (64 << 20)

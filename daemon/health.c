@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/message_memory.h"
 #include "grpc/health/v1/health.pb-c.h"
+#include "proto/message_memory.h"
 
 /* A request holds one name. */
 #define REQUEST_LIMIT_BYTES (64 << 10)

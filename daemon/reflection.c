@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/descriptors.h"
-#include "daemon/message_memory.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
+#include "proto/message_memory.h"
 
 /* A question holds two names at most. */
 #define REQUEST_LIMIT_BYTES (256 << 10)

@@ -109,6 +109,8 @@ static void fill_options(const session *s, uint32_t rate_hz, uint32_t channels,
     options->rate_hz = rate_hz;
     options->channels = channels;
     options->channel = channel_tag;
+    if (!c->per_channel && (c->mix_channels || c->channel > 0))
+        options->channel = c->channel;
     options->chunk_ms = c->chunk_ms ? c->chunk_ms : s->setting.chunk_ms;
     options->interim = c->interim;
     options->endpointing = !c->no_endpointing;
@@ -163,7 +165,7 @@ static steno_status try_options(session *s, steno_error *error)
     }
     steno_stream_options options;
     steno_stream *stream;
-    fill_options(s, 16000, 1, 1, &options);
+    fill_options(s, 16000, STENO_CHANNELS_MAX, 1, &options);
     steno_status status = create_stream(s, &options, &stream, error);
     if (status == STENO_OK)
         steno_stream_destroy(stream);
@@ -501,7 +503,7 @@ static steno_status ask_channels(session *s, steno_error *error)
     return all_ended ? STENO_END : STENO_AGAIN;
 }
 
-static uint64_t done_ms(const session *s)
+uint64_t session_done_ms(const session *s)
 {
     uint64_t least = UINT64_MAX;
     for (uint32_t i = 0; i < s->channel_count; i++) {
@@ -522,7 +524,7 @@ steno_status session_next(session *s, session_output *out, steno_error *error)
         if (s->over)
             return STENO_END;
         steno_status status = ask_channels(s, error);
-        if (status >= 0 && status != STENO_OK && check_silence(s, done_ms(s)))
+        if (status >= 0 && status != STENO_OK && check_silence(s, session_done_ms(s)))
             status = STENO_OK;
         if (status == STENO_END && s->failure.status < 0) {
             *error = s->failure;

@@ -68,7 +68,9 @@ steno_status session_next(session *session, session_output *out, steno_error *er
 /* Whether time must be watched: a timeout may pass without `ready` being called. */
 bool session_is_timed(const session *session);
 
+/* Audio that has come, and that is recognised (in all channels). */
 uint64_t session_audio_ms(const session *session);
+uint64_t session_done_ms(const session *session);
 const wire_config *session_get_config(const session *session);
 
 #endif

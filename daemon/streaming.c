@@ -33,6 +33,7 @@ typedef struct streaming {
     bool half_closed;
     uint64_t half_closed_ms; /* when */
     bool ended;              /* the session has given its last result */
+    uint64_t told_ms;        /* audio recognised, as last told to a client that asks for it */
 
     /* Where each audio message is answered. */
     wire_output partial; /* the newest interim result; empty: none since the last final */
@@ -168,7 +169,20 @@ static void drain(streaming *s)
     }
 }
 
-/* Everything that can be done now. */
+/* Between results: what is recognised shall not stay unknown while nobody speaks. */
+static void tell_progress(streaming *s)
+{
+    uint32_t every_ms = session_get_config(s->session)->progress_ms;
+    uint64_t done_ms = session_done_ms(s->session);
+    if (every_ms == 0 || s->protocol->write_progress == NULL || s->held || s->ended ||
+        done_ms - s->told_ms < every_ms || !call_can_write(s->call))
+        return;
+    s->told_ms = done_ms;
+    s->protocol->write_progress(&s->output, done_ms);
+    s->held = true;
+    send_held(s);
+}
+
 static void watch(streaming *s)
 {
     if (!session_is_timed(s->session))
@@ -176,6 +190,7 @@ static void watch(streaming *s)
     call_wake_at(s->call, alarms_now_ms() + WATCH_MS);
 }
 
+/* Everything that can be done now. */
 static void advance(void *context)
 {
     streaming *s = context;
@@ -188,7 +203,10 @@ static void advance(void *context)
         return;
     }
     drain(s);
-    if (call_is_finished(s->call) || status == STENO_FULL)
+    if (call_is_finished(s->call))
+        return;
+    tell_progress(s);
+    if (status == STENO_FULL)
         return;
     answer_message(s);
     if (s->ended && s->half_closed) {

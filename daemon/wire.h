@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/message_memory.h"
+#include "proto/message_memory.h"
 #include "steno/audio_stream.h"
 #include "steno/model.h"
 #include "steno/result.h"
@@ -37,13 +37,17 @@ typedef struct wire_config {
     /* The audio.  raw.rate_hz and raw.channels: 0 where the request leaves them to the header. */
     steno_audio_kind kind;
     steno_raw_format raw;
-    bool per_channel; /* each channel on its own; otherwise the first alone is recognised */
+    bool per_channel;  /* each channel on its own; otherwise the first alone is recognised */
+    bool mix_channels; /* instead of the first the mean of all, */
+    uint32_t channel;  /* or this one, from 1; 0: the first */
 
     /* The results. */
     char language[16];         /* as results carry it: lower case */
     uint32_t max_alternatives; /* 1 to 10 */
     bool word_times, word_confidence;
     bool interim, interim_words;
+    bool alternative_words; /* words and confidence on all alternatives, of interims too */
+    uint32_t progress_ms;   /* how often to tell what was recognised, in audio; 0: never */
     bool single_utterance;
     bool activity;
     uint64_t speech_start_timeout_ms, speech_end_timeout_ms; /* of audio; 0: none */
@@ -124,6 +128,8 @@ typedef struct wire_protocol {
     void (*write_event)(
         wire_output *output, const wire_config *config, wire_event event, uint64_t time_ms);
     void (*write_last)(wire_output *output, uint64_t audio_ms);
+    /* One that tells how much is recognised.  NULL where the configuration cannot ask for it. */
+    void (*write_progress)(wire_output *output, uint64_t done_ms);
 
     /* Add a final result to the response of the unary call, and what closes it. */
     void (*write_whole)(wire_output *output, const wire_config *config, const wire_result *result);

@@ -60,11 +60,13 @@ static google_word **make_words(
     return list;
 }
 
-/* NULL if memory is out.  Confidence and words are the first alternative's alone. */
+/* NULL if memory is out.  Confidence and words are the first alternative's alone unless asked for
+ * otherwise. */
 static google_alternative **make_alternatives(
     wire_output *output, const wire_config *config, const wire_result *from)
 {
     const steno_result *result = from->result;
+    bool all = config->alternative_words;
     bool words_wanted =
         result->is_final ? config->word_times || config->word_confidence : config->interim_words;
     /* Interim words were asked for with their times. */
@@ -79,9 +81,9 @@ static google_alternative **make_alternatives(
         list[i] = &made[i];
         google__cloud__speech__v1__speech_recognition_alternative__init(&made[i]);
         made[i].transcript = wire_text(output, alternative->text, from->continues);
-        if (i == 0 && result->is_final)
+        if (all || (i == 0 && result->is_final))
             made[i].confidence = alternative->confidence;
-        if (i == 0 && words_wanted) {
+        if ((all || i == 0) && words_wanted) {
             made[i].words = make_words(output, &chosen, alternative);
             made[i].n_words = alternative->word_count;
         }
@@ -141,6 +143,26 @@ static void write_last(wire_output *output, uint64_t audio_ms)
     google_streaming response = GOOGLE__CLOUD__SPEECH__V1__STREAMING_RECOGNIZE_RESPONSE__INIT;
     google_duration time = billed(audio_ms);
     response.total_billed_time = &time;
+    wire_pack(output, &response.base);
+}
+
+/* A message behind another is one with it: what Google's cannot say is added to what it can. */
+static void write_steno_result(
+    wire_output *output, const wire_config *config, const wire_result *from)
+{
+    write_result(output, config, from);
+    const steno_result *result = from->result;
+    Steno__V1__StreamingRecognizeResponse more = STENO__V1__STREAMING_RECOGNIZE_RESPONSE__INIT;
+    more.audio_ms = result->audio_ms;
+    more.stable_words = result->is_final ? 0 : (uint32_t)result->stable_words;
+    more.endpoint = result->endpoint;
+    wire_pack(output, &more.base);
+}
+
+static void write_progress(wire_output *output, uint64_t done_ms)
+{
+    Steno__V1__StreamingRecognizeResponse response = STENO__V1__STREAMING_RECOGNIZE_RESPONSE__INIT;
+    response.audio_ms = done_ms;
     wire_pack(output, &response.base);
 }
 
@@ -233,6 +255,8 @@ steno_status wire_steno_get_model(const steno_model_info *info, const uint8_t *b
     model.max_chunk_ms = info->max_chunk_ms;
     model.precision = (char *)steno_precision_name(info->precision);
     model.operators = (char *)info->operators;
+    model.lm_ngrams = info->lm_ngrams;
+    model.encoding_ms = info->encoding_ms;
     wire_pack(output, &model.base);
     return STENO_OK;
 }
@@ -250,9 +274,10 @@ const wire_protocol wire_google = {
 const wire_protocol wire_steno = {
     .read_streaming = wire_steno_read_streaming,
     .read_whole = wire_steno_read_whole,
-    .write_result = write_result,
+    .write_result = write_steno_result,
     .write_event = write_event,
     .write_last = write_last,
+    .write_progress = write_progress,
     .write_whole = write_whole,
     .write_whole_end = write_whole_end,
 };

@@ -90,6 +90,12 @@ static steno_status read_sample_encoding(
     case STENO__V1__RECOGNITION_OPTIONS__SAMPLE_ENCODING__ALAW:
         config->raw.encoding = STENO_ENCODING_ALAW;
         break;
+    case STENO__V1__RECOGNITION_OPTIONS__SAMPLE_ENCODING__INT16:
+        config->raw.encoding = STENO_ENCODING_S16;
+        break;
+    case STENO__V1__RECOGNITION_OPTIONS__SAMPLE_ENCODING__ULAW:
+        config->raw.encoding = STENO_ENCODING_MULAW;
+        break;
     default:
         return error_set(error, STENO_ERROR_ARGUMENT, "options.sample_encoding: %d is unknown",
             (int)options->sample_encoding);
@@ -187,6 +193,7 @@ static steno_status read_options(
         {"chunk_ms", options->chunk_ms, 160, 1280},
         {"endpoint_ms", options->endpoint_ms, 400, 10000},
         {"max_utterance_ms", options->max_utterance_ms, 5000, 60000},
+        {"progress_ms", options->progress_ms, 100, 60000},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (ranges[i].value != 0 &&
@@ -194,11 +201,18 @@ static steno_status read_options(
             return error_set(error, STENO_ERROR_ARGUMENT, "options.%s: %u, should be %u to %u",
                 ranges[i].name, (unsigned)ranges[i].value, (unsigned)ranges[i].low,
                 (unsigned)ranges[i].high);
+    if (options->channel > 0 && options->mix_channels)
+        return error_set(error, STENO_ERROR_ARGUMENT,
+            "options.channel: given, but so is mix_channels, which asks for all");
     config->chunk_ms = options->chunk_ms;
     config->endpoint_ms = options->endpoint_ms;
     config->max_utterance_ms = options->max_utterance_ms;
     config->no_endpointing = options->disable_endpointing;
     config->interim_words = options->interim_word_times;
+    config->mix_channels = options->mix_channels;
+    config->channel = options->channel;
+    config->alternative_words = options->alternative_words;
+    config->progress_ms = options->progress_ms;
     return STENO_OK;
 }
 

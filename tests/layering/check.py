@@ -96,6 +96,15 @@ NOT_FOR_PROGRAMS = ["flac", "kissfft", "mpg123", "onednn", "openmp", "opus", "po
 # The daemon's sources that speak gRPC.  These see no generated messages, and the others no gRPC.
 DAEMON_GRPC = ["call.c", "call_private.h", "server.c", "server_place.c", "server_place.h",
                "server_tls.c", "server_tls.h"]
+# The same in the client library.
+LIBRARY_GRPC = ["call.c", "network.c", "network_private.h"]
+LIBRARY_WIRE = ["wire.c"]
+
+# What proto/ has beside messages, for both sides of the wire.
+IN_PROTO = ["proto/message_memory.h"]
+
+# Where public headers lie.
+PUBLIC = ["lib/include", "clients/library/include"]
 
 LONG_FILE_LINES = 600
 # In two parts each, so that this file does not speak of itself.
@@ -163,9 +172,9 @@ def check_library_source(root, source):
 
 
 def check_public_header(root, source):
-    for line, name, quoted in includes_of(os.path.join(root, "lib/include", source)):
+    for line, name, quoted in includes_of(os.path.join(root, source)):
         if not (name.startswith("steno/") if quoted else name in IN_PUBLIC_HEADERS):
-            yield f"lib/include/{source}:{line}: a public header may not include {name}"
+            yield f"{source}:{line}: a public header may not include {name}"
 
 
 def check_client_source(root, source):
@@ -180,11 +189,38 @@ def check_client_source(root, source):
             yield f"{where}: a client may not include <{name}>"
 
 
+def check_client_library_source(root, source):
+    """The client library: what any client may, lib/base, and the wire, gRPC and messages apart."""
+    folder = os.path.join(root, "clients/library")
+    for line, name, quoted in includes_of(os.path.join(folder, source)):
+        where = f"clients/library/{source}:{line}"
+        if quoted and name.endswith(".pb-c.h"):
+            if source not in LIBRARY_WIRE:
+                yield f"{where}: only {', '.join(LIBRARY_WIRE)} may see messages: {name}"
+        elif quoted and not (name.startswith(("steno/", "base/")) or name in IN_PROTO
+                             or os.path.exists(os.path.join(folder, name))):
+            yield f'{where}: the client library may not include "{name}"'
+        elif not quoted and name.startswith("grpc/") and source not in LIBRARY_GRPC:
+            yield f"{where}: only {', '.join(LIBRARY_GRPC)} may include <{name}>"
+        elif not quoted and ability_of_header(name) in NOT_FOR_PROGRAMS:
+            yield f"{where}: the client library may not include <{name}>"
+
+
+def check_proto_source(root, source):
+    """What both sides of the wire share: memory for messages, and nothing of either."""
+    for line, name, quoted in includes_of(os.path.join(root, "proto", source)):
+        ours = name.startswith("base/") or name in IN_PROTO
+        theirs = name in STANDARD or name.startswith("protobuf-c/")
+        if not (ours if quoted else theirs):
+            yield f"proto/{source}:{line}: may not include {name}"
+
+
 def check_daemon_source(root, source):
     for line, name, quoted in includes_of(os.path.join(root, "daemon", source)):
         where = f"daemon/{source}:{line}"
         generated = name.endswith(".pb-c.h")
-        if quoted and not generated and not name.startswith(("daemon/", "steno/", "base/")):
+        allowed = name.startswith(("daemon/", "steno/", "base/")) or name in IN_PROTO
+        if quoted and not generated and not allowed:
             yield f'{where}: the daemon may not include "{name}"'
         elif generated and source in DAEMON_GRPC:
             yield f"{where}: the gRPC layer may not see messages: {name}"
@@ -220,25 +256,35 @@ def check_document(root):
                    f"{grants} in tests/layering/check.py")
 
 
-def check_readme(root):
-    """README.md shows examples/transcribe.c as it is."""
-    with open(os.path.join(root, "examples/transcribe.c"), encoding="utf-8") as source:
-        example = source.read()
-    with open(os.path.join(root, "README.md"), encoding="utf-8") as readme:
-        if f"```c\n{example}```" not in readme.read():
-            yield "README.md: does not show examples/transcribe.c as it is"
+def check_readmes(root):
+    """Each README that shows an example shows it as it is."""
+    for page, name in (("README.md", "transcribe.c"),
+                       ("clients/library/README.md", "transcribe_server.c")):
+        with open(os.path.join(root, "examples", name), encoding="utf-8") as source:
+            example = source.read()
+        with open(os.path.join(root, page), encoding="utf-8") as readme:
+            if f"```c\n{example}```" not in readme.read():
+                yield f"{page}: does not show examples/{name} as it is"
 
 
 def check_rules(root):
     violations = []
     library = os.path.join(root, "lib")
     for source in files_under(library, (".c", ".h")):
-        if source.startswith("include/"):
-            violations += check_public_header(root, source[len("include/"):])
-        else:
+        if not source.startswith("include/"):
             violations += check_library_source(root, source)
+    for folder in PUBLIC:
+        for source in files_under(os.path.join(root, folder), (".h",)):
+            violations += check_public_header(root, f"{folder}/{source}")
     for source in files_under(os.path.join(root, "clients"), (".c", ".h")):
-        violations += check_client_source(root, source)
+        if source.startswith("library/include/"):
+            continue
+        if source.startswith("library/"):
+            violations += check_client_library_source(root, source[len("library/"):])
+        else:
+            violations += check_client_source(root, source)
+    for source in files_under(os.path.join(root, "proto"), (".c", ".h")):
+        violations += check_proto_source(root, source)
     for source in files_under(os.path.join(root, "daemon"), (".c", ".h")):
         violations += check_daemon_source(root, source)
     for source in GRANTS:
@@ -246,7 +292,7 @@ def check_rules(root):
             violations.append(f"lib/{source}: granted something but not there")
     violations += check_words(root)
     violations += check_document(root)
-    violations += check_readme(root)
+    violations += check_readmes(root)
     return violations
 
 
@@ -279,15 +325,15 @@ def check_symbols(folder, archive):
 
 
 def check_headers(root, language, compiler):
-    include = os.path.join(root, "lib/include")
+    folders = [os.path.join(root, folder) for folder in PUBLIC]
     kind, standard = ("c", "c11") if language == "c" else ("c++", "c++17")
-    headers = files_under(include, (".h",))
+    headers = [header for folder in folders for header in files_under(folder, (".h",))]
     if not headers:
-        yield f"{include}: no headers"
+        yield f"{' '.join(folders)}: no headers"
     for header in headers:
         result = subprocess.run(
             compiler + ["-x", kind, f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
-                        "-fsyntax-only", "-I", include, "-"],
+                        "-fsyntax-only"] + [f"-I{folder}" for folder in folders] + ["-"],
             input=f'#include "{header}"\nextern int something;\n',
             capture_output=True, text=True, check=False)
         if result.returncode != 0:

@@ -34,6 +34,8 @@ class Tree(unittest.TestCase):
         self.write("docs/architecture.md", table(check.MAY_INCLUDE))
         self.write("examples/transcribe.c", "int main;\n")
         self.write("README.md", "```c\nint main;\n```\n")
+        self.write("examples/transcribe_server.c", "int main;\n")
+        self.write("clients/library/README.md", "```c\nint main;\n```\n")
         for source in check.GRANTS:
             self.write("lib/" + source, "#include <string.h>\n")
         self.write("lib/include/steno/status.h", "#include <stdint.h>\n")
@@ -126,6 +128,29 @@ class Rules(Tree):
         self.write("daemon/other.c", "")
         self.write("daemon/server.c", '#include "steno/v1/speech.pb-c.h"\n')
         self.assert_one(self.rules(), "daemon/server.c:1", "speech.pb-c.h")
+
+    def test_the_client_library(self):
+        self.write("clients/library/call.c", '#include <grpc/grpc.h>\n#include "own.h"\n')
+        self.write("clients/library/own.h", '#include "steno/client.h"\n#include "base/error.h"\n')
+        self.write("clients/library/wire.c", '#include "steno/v1/speech.pb-c.h"\n'
+                   '#include "proto/message_memory.h"\n')
+        self.write("clients/library/include/steno/client.h", '#include "steno/status.h"\n')
+        self.assertEqual(self.rules(), [])
+        for name in ('"daemon/wire.h"', '"nn/ops.h"', "<sndfile.h>", "<grpc/grpc.h>",
+                     '"steno/v1/speech.pb-c.h"'):
+            self.write("clients/library/other.c", f"\n#include {name}\n")
+            self.assert_one(self.rules(), "clients/library/other.c:2", name.strip('"'))
+        self.write("clients/library/other.c", "")
+        self.write("clients/library/include/steno/client.h", '#include "base/error.h"\n')
+        self.assert_one(self.rules(), "clients/library/include/steno/client.h:1")
+
+    def test_what_both_sides_of_the_wire_share(self):
+        self.write("proto/message_memory.c", '#include "proto/message_memory.h"\n'
+                   '#include "base/memory.h"\n#include <protobuf-c/protobuf-c.h>\n')
+        self.write("daemon/wire.c", '#include "proto/message_memory.h"\n')
+        self.assertEqual(self.rules(), [])
+        self.write("proto/message_memory.c", '#include "daemon/wire.h"\n')
+        self.assert_one(self.rules(), "proto/message_memory.c:1", "daemon/wire.h")
 
     def test_unfinished_words(self):
         for word in ("TO" + "DO", "FIX" + "ME", "Not Imple" + "mented", "st" + "ub"):

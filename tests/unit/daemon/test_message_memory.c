@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "daemon/message_memory.h"
 #include "grpc/health/v1/health.pb-c.h"
+#include "proto/message_memory.h"
 
 static message_memory memory;
 

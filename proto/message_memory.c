@@ -6,7 +6,7 @@
  *
  * Blocks double up to BLOCK_MAX_BYTES; a larger request gets a block of its own size.
  */
-#include "daemon/message_memory.h"
+#include "proto/message_memory.h"
 
 #include <stdint.h>
 

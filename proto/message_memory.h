@@ -14,8 +14,8 @@
  *
  * One owner, one thread.  The struct must not move between init and finish.
  */
-#ifndef DAEMON_MESSAGE_MEMORY_H
-#define DAEMON_MESSAGE_MEMORY_H
+#ifndef PROTO_MESSAGE_MEMORY_H
+#define PROTO_MESSAGE_MEMORY_H
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
