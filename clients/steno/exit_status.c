@@ -21,8 +21,10 @@ static int severity(int status)
         return 1;
     case EXIT_STATUS_AUDIO:
         return 2;
-    default:
+    case EXIT_STATUS_SERVER:
         return 3;
+    default:
+        return 4;
     }
 }
 

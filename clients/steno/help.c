@@ -14,6 +14,7 @@ static const char *const group_titles[OPTION_GROUP_COUNT] = {
     [OPTION_GROUP_INPUT] = "Input",
     [OPTION_GROUP_OUTPUT] = "Output",
     [OPTION_GROUP_RECOGNITION] = "Recognition",
+    [OPTION_GROUP_SERVER] = "Recognition on a server",
     [OPTION_GROUP_RUNNING] = "General",
 };
 
@@ -25,7 +26,8 @@ static const char exit_statuses[] =
     "  3  the model can't be loaded\n"
     "  4  some input (a file, the microphone) was not found or can't be read, and\n"
     "     nothing worse happened\n"
-    "  5  some output can't be written\n";
+    "  5  some output can't be written\n"
+    "  6  no server could be reached, or it failed or refused\n";
 
 /* Prints `text` word by word from column `column` on, indenting further lines as far. */
 static void print_wrapped(const char *text, size_t column, FILE *stream)

@@ -1,7 +1,7 @@
 #include "interrupt.h"
 
 #include <errno.h>
-#include <stdint.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,12 +15,6 @@ static sigset_t awaited_signals(void)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
-    return signals;
-}
-
-steno_status interrupt_init(interrupt *self, steno_error *error)
-{
-    sigset_t signals = awaited_signals();
     /* What the caller has us ignore (nohup, a shell's background job) stays ignored. */
     for (int signal = 1; signal < NSIG; signal++) {
         struct sigaction action;
@@ -28,6 +22,12 @@ steno_status interrupt_init(interrupt *self, steno_error *error)
             action.sa_handler == SIG_IGN)
             sigdelset(&signals, signal);
     }
+    return signals;
+}
+
+steno_status interrupt_init(interrupt *self, steno_error *error)
+{
+    sigset_t signals = awaited_signals();
     *self = (struct interrupt){.signal_fd = -1, .stop_fd = -1};
     pthread_sigmask(SIG_BLOCK, &signals, &self->before);
     self->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -47,6 +47,17 @@ void interrupt_finish(interrupt *self)
     if (self->stop_fd >= 0)
         close(self->stop_fd);
     pthread_sigmask(SIG_SETMASK, &self->before, NULL);
+}
+
+void interrupt_allow(interrupt *self)
+{
+    pthread_sigmask(SIG_SETMASK, &self->before, NULL);
+}
+
+void interrupt_take_over(interrupt *self)
+{
+    sigset_t signals = awaited_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
 void interrupt_take(interrupt *self)
@@ -71,4 +82,10 @@ bool interrupt_stop(interrupt *self)
 bool interrupt_stopped(const interrupt *self)
 {
     return atomic_load(&self->stopped);
+}
+
+void interrupt_pause(const interrupt *self, uint32_t ms)
+{
+    struct pollfd stop = {.fd = self->stop_fd, .events = POLLIN};
+    poll(&stop, 1, (int)ms);
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "steno/status.h"
 
@@ -25,11 +26,18 @@ typedef struct interrupt {
 steno_status interrupt_init(interrupt *self, steno_error *error);
 void interrupt_finish(interrupt *self);
 
+/* While nothing is begun that would have to come to an end, signals may act as usual, at once: from
+ * allow to take_over.  Main thread. */
+void interrupt_allow(interrupt *self);
+void interrupt_take_over(interrupt *self);
+
 /* Takes the signal that waits, if any, and stops. Main thread. */
 void interrupt_take(interrupt *self);
 
 /* Asks all to come to an end; true for the first to ask. Any thread. */
 bool interrupt_stop(interrupt *self);
 bool interrupt_stopped(const interrupt *self);
+/* Waits so long, or until a stop is asked for.  Any thread. */
+void interrupt_pause(const interrupt *self, uint32_t ms);
 
 #endif

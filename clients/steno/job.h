@@ -1,7 +1,7 @@
 /*
- * One recording through the engine, on the calling thread: opens it, makes a stream (one for each
- * channel if they are wanted apart), feeds, and hands on each result.  The engine's workers do the
- * recognising; this thread reads and waits.
+ * One recording through a recogniser, on the calling thread: opens it, feeds, and hands on each
+ * result.  The recognising happens elsewhere, in the engine's workers or on a server; this thread
+ * reads and waits.
  */
 #ifndef STENO_JOB_H
 #define STENO_JOB_H
@@ -10,18 +10,16 @@
 
 #include "interrupt.h"
 #include "options.h"
-#include "steno/audio.h"
-#include "steno/stream.h"
+#include "recogniser.h"
 
 /* What all jobs share; immutable while they run. */
 typedef struct job_setting {
-    steno_engine *engine;
-    steno_model *model;
-    const interrupt *interrupt;  /* ends the audio early */
-    steno_stream_options stream; /* but rate and channels, which the recording says */
+    recogniser *recogniser;
+    const interrupt *interrupt; /* ends the audio early */
+    hearing_setting hearing;
     const steno_raw_format *raw; /* NULL: recordings have headers */
-    bool per_channel;
-    uint64_t limit_ms; /* no more audio than that is read; 0: all */
+    uint64_t limit_ms;           /* no more audio than that is read; 0: all */
+    uint32_t full_wait_ms;       /* how long to wait for a place on a server that is full */
 } job_setting;
 
 /* Told on the thread of job_run. */
@@ -35,13 +33,19 @@ typedef struct job_listener {
     void *context;
 } job_listener;
 
-/* The setting that the command line asks for, without engine, model and interrupt. */
+/* How it went. */
+typedef struct job_report {
+    uint64_t duration_ms;   /* the audio recognised, also when something failed later */
+    bool recogniser_failed; /* not the recording, nor a listener: what follows is missing */
+} job_report;
+
+/* The setting that the command line asks for, without recogniser and interrupt. */
 void job_setting_init(job_setting *setting, const option_values *options, steno_raw_format *raw);
 
-/* *out_duration_ms: the audio recognised, also when something failed later.  Of damaged audio all
- * that comes before is recognised, then the error is returned.  What a listener returns but
- * STENO_OK ends the job and is returned. */
+/* Of damaged audio all that comes before is recognised, then the error is returned.  What a
+ * listener returns but STENO_OK ends the job and is returned.  A server that is full is tried
+ * again, as long as nothing was heard and the recording can be opened again. */
 steno_status job_run(const job_setting *setting, const char *path, const job_listener *listener,
-    uint64_t *out_duration_ms, steno_error *error);
+    job_report *out_report, steno_error *error);
 
 #endif

@@ -49,7 +49,7 @@ typedef struct live {
     /* the take */
     steno_capture *capture;
     const steno_capture_info *info;
-    steno_stream *stream;
+    hearing *hearing;
     float *samples; /* [block_frames, channels] */
     size_t block_frames;
     size_t held, fed; /* frames in it, and how many of them were fed */
@@ -70,7 +70,7 @@ static bool stopped(const live *self)
     return interrupt_stopped(&self->session->interrupt);
 }
 
-/* On a worker of the engine. */
+/* On a thread of the recogniser. */
 static void wake(void *context)
 {
     const live *self = context;
@@ -97,8 +97,9 @@ static void rest(const live *self, int timeout_ms)
 static void set_note(live *self)
 {
     char note[96] = "";
-    uint64_t fed_ms = self->stream != NULL ? steno_stream_fed_ms(self->stream) : 0;
-    uint64_t behind_ms = self->stream != NULL ? fed_ms - steno_stream_done_ms(self->stream) : 0;
+    uint64_t behind_ms = 0;
+    if (self->hearing != NULL)
+        behind_ms = hearing_fed_ms(self->hearing) - hearing_done_ms(self->hearing);
     if (self->mark == LAYOUT_LOST)
         return; /* says why */
     if (self->meter.silent_ms >= SILENCE_WARNING_MS)
@@ -115,7 +116,7 @@ static void set_note(live *self)
 
 static uint64_t heard_ms(const live *self)
 {
-    return self->origin_ms + (self->stream != NULL ? steno_stream_fed_ms(self->stream) : 0);
+    return self->origin_ms + (self->hearing != NULL ? hearing_fed_ms(self->hearing) : 0);
 }
 
 static void set_mark(live *self, layout_mark mark)
@@ -154,15 +155,22 @@ static void fail(live *self, int exit_status, const char *message)
     self->exit_status = exit_status_worse(self->exit_status, exit_status);
 }
 
+/* The recogniser can't go on. */
+static void fail_hearing(live *self, const steno_error *error)
+{
+    bool is_remote = recogniser_is_remote(self->session->recogniser);
+    fail(self, is_remote ? EXIT_STATUS_SERVER : EXIT_STATUS_AUDIO, error->message);
+}
+
 static void close_take(live *self)
 {
-    if (self->stream != NULL)
-        self->origin_ms += steno_stream_fed_ms(self->stream);
-    steno_stream_destroy(self->stream);
+    if (self->hearing != NULL)
+        self->origin_ms += hearing_fed_ms(self->hearing);
+    hearing_destroy(self->hearing);
     steno_capture_close(self->capture);
     free(self->samples);
     free(self->silence);
-    self->stream = NULL;
+    self->hearing = NULL;
     self->capture = NULL;
     self->info = NULL;
     self->samples = self->silence = NULL;
@@ -197,15 +205,14 @@ static steno_status open_take(live *self, steno_error *error)
         status = allocate_blocks(self, error);
     }
     if (status == STENO_OK) {
-        steno_stream_options options = self->session->setting.stream;
-        options.rate_hz = self->info->rate_hz;
-        options.channels = self->info->channels;
-        options.interim = self->screen->kind == SCREEN_LIVE || self->options->interim;
-        options.activity = true;
-        options.ready = wake;
-        options.ready_context = self;
-        status = steno_stream_create(
-            self->session->engine, self->session->model, &options, &self->stream, error);
+        hearing_setting setting = self->session->setting.hearing;
+        setting.stream.interim = self->screen->kind == SCREEN_LIVE || self->options->interim;
+        setting.stream.activity = true;
+        setting.stream.ready = wake;
+        setting.stream.ready_context = self;
+        const steno_audio_info format = {
+            .rate_hz = self->info->rate_hz, .channels = self->info->channels};
+        status = hearing_open(self->session->recogniser, &setting, &format, &self->hearing, error);
     }
     if (status < 0) {
         close_take(self);
@@ -227,11 +234,14 @@ static void note_gap(live *self, uint64_t lost)
     uint64_t most = (uint64_t)self->info->rate_hz * GAP_FILL_MS / 1000;
     self->missing = lost < most ? lost : most;
     self->lost_ms += lost_ms;
-    if (self->gaps++ == 0)
-        say(self,
-            "%.1f s of audio were lost: this machine does not keep up (a smaller --beam or "
-            "--search ctc is faster), or steno was stopped for a while",
-            (double)lost_ms / 1000);
+    if (self->gaps++ > 0)
+        return;
+    const char *reason =
+        recogniser_is_remote(self->session->recogniser)
+            ? "the server does not keep up, or the network"
+            : "this machine does not keep up (a smaller --beam or --search ctc is faster)";
+    say(self, "%.1f s of audio were lost: %s, or steno was stopped for a while",
+        (double)lost_ms / 1000, reason);
 }
 
 static void note_overruns(live *self)
@@ -278,7 +288,10 @@ static steno_status read_block(live *self, steno_error *error)
 /* Feeds frames and saves what was taken of them. */
 static steno_status feed(live *self, const float *samples, size_t frames, size_t *out_taken)
 {
-    steno_status status = steno_stream_feed(self->stream, samples, frames, out_taken);
+    steno_error error;
+    steno_status status = hearing_feed(self->hearing, samples, frames, out_taken, &error);
+    if (status < 0)
+        fail_hearing(self, &error);
     if (status >= 0)
         saved_audio_add(&self->saved, samples, *out_taken);
     return status;
@@ -320,9 +333,10 @@ static steno_status take_results(live *self)
     for (;;) {
         const steno_result *result;
         steno_error error;
-        steno_status status = steno_stream_next(self->stream, &result, &error);
+        unsigned channel;
+        steno_status status = hearing_next(self->hearing, &result, &channel, &error);
         if (status < 0)
-            fail(self, EXIT_STATUS_AUDIO, error.message);
+            fail_hearing(self, &error);
         if (status != STENO_OK)
             return status;
         if (result->event != STENO_EVENT_NONE)
@@ -344,10 +358,8 @@ static steno_status listen_on(live *self, bool *out_failed, steno_error *error)
         }
         steno_status read = read_block(self, error);
         steno_status fed = read == STENO_OK ? feed_block(self) : STENO_OK;
-        if (fed < 0) {
-            fail(self, EXIT_STATUS_AUDIO, steno_status_name(fed));
+        if (fed < 0)
             return fed;
-        }
         steno_status results = take_results(self);
         if (results < 0 || (results = refresh(self)) < 0)
             return results;
@@ -363,7 +375,7 @@ static steno_status listen_on(live *self, bool *out_failed, steno_error *error)
 /* Waits for the last words of the take. */
 static steno_status finish_stream(live *self)
 {
-    steno_stream_finish(self->stream);
+    hearing_finish(self->hearing);
     for (;;) {
         steno_status status = take_results(self);
         if (status == STENO_AGAIN)

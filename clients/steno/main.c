@@ -15,6 +15,7 @@
 #include "listen.h"
 #include "model_info.h"
 #include "options.h"
+#include "server.h"
 #include "steno/steno.h"
 #include "token.h"
 #include "transcribe.h"
@@ -125,6 +126,8 @@ static int run_line(int argc, const char *const *argv)
     option_values options;
     steno_error error;
     steno_status status = options_parse(command, argc - used, argv + used, &options, &error);
+    if (status == STENO_OK)
+        status = server_check_options(&options, &error);
     int exit_status;
     if (status == STENO_OK)
         exit_status = run_command(command, &options);

@@ -9,6 +9,7 @@
 
 #include "exit_status.h"
 #include "help.h"
+#include "server.h"
 #include "session.h"
 #include "steno/model.h"
 
@@ -25,12 +26,13 @@ static void describe_lm(const steno_model_info *info, char *out, size_t size)
         snprintf(out, size, "%" PRIu64 " n-grams", info->lm_ngrams);
 }
 
-static char *to_text(const char *path, const steno_model_info *info)
+/* `place` says what `path` is: a file, or the address of a server. */
+static char *to_text(const char *place, const char *path, const steno_model_info *info)
 {
     char *text, lm[32];
     describe_lm(info, lm, sizeof lm);
     int size = asprintf(&text,
-        "file            %s\n"
+        "%-15s %s\n"
         "name            %s\n"
         "language        %s\n"
         "size            %.1f MB, %.2f million parameters\n"
@@ -42,18 +44,18 @@ static char *to_text(const char *path, const steno_model_info *info)
         "word error rate %s\n"
         "licence         %s\n"
         "runs in         %s, operators: %s\n",
-        path, or_unknown(info->name), or_unknown(info->language), (double)info->file_bytes / 1e6,
-        (double)info->parameters / 1e6, info->tokens, info->encoding_ms, lm, info->rate_hz,
-        info->max_chunk_ms, or_unknown(info->training_data), or_unknown(info->trained_with),
-        or_unknown(info->word_error_rate), or_unknown(info->licence),
-        steno_precision_name(info->precision), info->operators);
+        place, path, or_unknown(info->name), or_unknown(info->language),
+        (double)info->file_bytes / 1e6, (double)info->parameters / 1e6, info->tokens,
+        info->encoding_ms, lm, info->rate_hz, info->max_chunk_ms, or_unknown(info->training_data),
+        or_unknown(info->trained_with), or_unknown(info->word_error_rate),
+        or_unknown(info->licence), steno_precision_name(info->precision), info->operators);
     return size < 0 ? NULL : text;
 }
 
-static char *to_json(const char *path, const steno_model_info *info)
+static char *to_json(const char *place, const char *path, const steno_model_info *info)
 {
     json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "file",
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", place,
         path, "name", info->name, "language", info->language, "file_bytes",
         (json_int_t)info->file_bytes, "parameters", (json_int_t)info->parameters, "lm_ngrams",
         (json_int_t)info->lm_ngrams, "tokens", (json_int_t)info->tokens, "encoding_ms",
@@ -88,22 +90,79 @@ static int print(console *screen, char *text)
     return EXIT_STATUS_OUTPUT;
 }
 
+static int show(console *screen, const option_values *options, const char *place, const char *path,
+    const steno_model_info *info)
+{
+    return print(screen, options->json ? to_json(place, path, info) : to_text(place, path, info));
+}
+
+static int show_file(console *screen, const option_values *options)
+{
+    const char *path = options->operand_count > 0 ? options->operands[0] : NULL;
+    steno_model *model = NULL;
+    int status = session_open_model(screen, options, path, &model);
+    if (status != EXIT_STATUS_FINE)
+        return status;
+    steno_model_info info;
+    steno_model_get_info(model, &info);
+    const char *name = path != NULL ? path : steno_model_default_path();
+    status = show(screen, options, "file", name, &info);
+    steno_model_unref(model);
+    return status;
+}
+
+/* What show needs once the server has answered. */
+typedef struct answer {
+    console *screen;
+    const option_values *options;
+    int status;
+} answer;
+
+static void show_answer(void *context, const steno_client_model *model)
+{
+    answer *self = context;
+    steno_model_info info = {
+        .name = model->name,
+        .language = model->language,
+        .licence = model->licence,
+        .training_data = model->training_data,
+        .trained_with = model->trained_with,
+        .word_error_rate = model->word_error_rate,
+        .file_bytes = model->file_bytes,
+        .parameters = model->parameters,
+        .lm_ngrams = model->lm_ngrams,
+        .tokens = model->tokens,
+        .rate_hz = model->rate_hz,
+        .encoding_ms = model->encoding_ms,
+        .max_chunk_ms = model->max_chunk_ms,
+        .operators = model->operators,
+    };
+    /* One that this steno does not know stays AUTO. */
+    steno_precision_parse(model->precision, &info.precision);
+    self->status = show(self->screen, self->options, "server", model->address, &info);
+}
+
+static int show_server(console *screen, const option_values *options)
+{
+    answer shown = {.screen = screen, .options = options, .status = EXIT_STATUS_FINE};
+    steno_error error;
+    steno_status status = server_get_model(options, show_answer, &shown, &error);
+    if (status == STENO_OK)
+        return shown.status;
+    console_error(screen, NULL, error.message);
+    return status == STENO_ERROR_ARGUMENT ? EXIT_STATUS_USAGE : EXIT_STATUS_SERVER;
+}
+
 int model_info(const option_values *options)
 {
     if (options->operand_count > 1)
         return help_usage_error("model info", "more than one model");
-    const char *path = options->operand_count > 0 ? options->operands[0] : NULL;
+    if (options->operand_count > 0 && options->servers.count > 0)
+        return help_usage_error("model info", "a file and a --server: which one?");
     console screen;
     console_init(&screen);
-    steno_model *model = NULL;
-    int status = session_open_model(&screen, options, path, &model);
-    if (status == EXIT_STATUS_FINE) {
-        steno_model_info info;
-        steno_model_get_info(model, &info);
-        const char *name = path != NULL ? path : steno_model_default_path();
-        status = print(&screen, options->json ? to_json(name, &info) : to_text(name, &info));
-        steno_model_unref(model);
-    }
+    int status =
+        options->servers.count > 0 ? show_server(&screen, options) : show_file(&screen, options);
     console_finish(&screen);
     return status;
 }

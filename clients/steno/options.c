@@ -14,6 +14,7 @@
 #include "steno/stream.h"
 
 #define SIDE_BY_SIDE (COMMAND_TRANSCRIBE | COMMAND_WER)
+#define ON_SERVERS (SIDE_BY_SIDE | COMMAND_LISTEN | COMMAND_MODEL_INFO)
 #define ONE_BY_ONE (COMMAND_TRANSCRIBE | COMMAND_INSPECT)
 #define FILES (SIDE_BY_SIDE | COMMAND_INSPECT)
 #define TEXT (COMMAND_TRANSCRIBE | COMMAND_LISTEN)
@@ -137,8 +138,24 @@ static const option_entry table[] = {
     PATH(OPTION_FILE, "phrases", 0, RECOGNITION, RECOGNISING, phrase_file, "FILE",
         "Prefer the phrases in FILE: TEXT[=BOOST] on each line, \"#\" begins a comment"),
 
+    PATH(OPTION_TEXTS, "server", 0, SERVER, ON_SERVERS, servers, "ADDRESS",
+        "Recognise on the stenod at HOST:PORT, tls:HOST:PORT or unix:PATH instead of here; with "
+        "several, files are shared among them, and one takes over where another fails"),
+    PATH(OPTION_FILE, "ca", 0, SERVER, ON_SERVERS, ca_file, "FILE",
+        "Trust the authorities in FILE (PEM) instead of the system's, for tls: addresses"),
+    PATH(OPTION_FILE, "cert", 0, SERVER, ON_SERVERS, certificate_file, "FILE",
+        "Show the server the certificate in FILE (PEM)"),
+    PATH(OPTION_FILE, "key", 0, SERVER, ON_SERVERS, key_file, "FILE",
+        "The private key of --cert (PEM)"),
+    PATH(OPTION_TEXT, "server-name", 0, SERVER, ON_SERVERS, server_name, "NAME",
+        "Expect NAME in the server's certificate; default: the name in its address"),
+    PATH(OPTION_FILE, "token-file", 0, SERVER, ON_SERVERS, token_file, "FILE",
+        "Send the bearer token in FILE; default: $STENO_TOKEN, if that is set"),
+    NUMBER("connect-timeout", 0, SERVER, ON_SERVERS, connect_timeout_s, "SECONDS", 1, 600,
+        "How long to wait for a connection, and for a place on a server that is full; default 10"),
+
     NUMBER("jobs", 'j', RUNNING, SIDE_BY_SIDE, jobs, "N", 1, 256,
-        "Files worked on side by side; default: one per core"),
+        "Files worked on side by side; default: one per core, 4 on a server"),
     NUMBER("threads", 0, RUNNING, RECOGNISING, threads, "N", 1, 1024,
         "Threads that run the network; default: one per core"),
     NUMBER("streams", 0, RUNNING, COMMAND_TOKEN, streams, "N", 0, 65536,
@@ -343,6 +360,7 @@ static steno_status set_value(
     case OPTION_FILE:
     case OPTION_DIRECTORY:
     case OPTION_DEVICE:
+    case OPTION_TEXT:
         if (*value == '\0')
             return refuse(error, "--%s: an empty name", option->name);
         *(const char **)field = value;
@@ -476,4 +494,6 @@ void options_finish(option_values *options)
     options->operand_count = 0;
     free(options->phrases.items);
     options->phrases = (option_texts){NULL, 0};
+    free(options->servers.items);
+    options->servers = (option_texts){NULL, 0};
 }

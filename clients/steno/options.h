@@ -66,6 +66,11 @@ typedef struct option_values {
     option_texts phrases;
     const char *phrase_file;
 
+    /* recognition on a server */
+    option_texts servers;
+    const char *ca_file, *certificate_file, *key_file, *server_name, *token_file;
+    uint32_t connect_timeout_s;
+
     /* running */
     uint32_t jobs, threads;
     uint32_t streams;  /* of a token; or OPTIONS_UNSET */
@@ -81,6 +86,7 @@ typedef enum option_group {
     OPTION_GROUP_INPUT,
     OPTION_GROUP_OUTPUT,
     OPTION_GROUP_RECOGNITION,
+    OPTION_GROUP_SERVER,
     OPTION_GROUP_RUNNING,
     OPTION_GROUP_COUNT,
 } option_group;
@@ -94,6 +100,7 @@ typedef enum option_kind {
     OPTION_FILE,          /* const char * */
     OPTION_DIRECTORY,     /* const char * */
     OPTION_DEVICE,        /* const char *: a microphone */
+    OPTION_TEXT,          /* const char * */
     OPTION_TEXTS,         /* option_texts: each time one more */
 } option_kind;
 

@@ -1,5 +1,5 @@
 /*
- * What every command that recognises needs: terminal, signals, model, engine and the setting of
+ * What every command that recognises needs: terminal, signals, the recogniser and the setting of
  * its jobs, as the command line asks.
  */
 #ifndef STENO_SESSION_H
@@ -15,8 +15,8 @@ typedef struct session {
     console console;
     interrupt interrupt;
     bool interrupt_ready;
-    steno_model *model;
-    steno_engine *engine;
+    recogniser *recogniser;
+    steno_model *model; /* of an engine; NULL: on a server */
     steno_raw_format raw;
     phrase_list phrases;
     job_setting setting;
@@ -24,13 +24,16 @@ typedef struct session {
     bool show_progress;
 } session;
 
-/* Loads the model and starts the engine; says what went wrong on standard error.  Returns an exit
- * status; session_close is due in either case. */
+/* Loads the model and starts the engine, or finds the server; says what went wrong on standard
+ * error.  Returns an exit status; session_close is due in either case. */
 int session_open(session *self, const option_values *options);
 
 /* Returns EXIT_STATUS_SIGNAL + N if signal N (or a closed standard output, as SIGPIPE) ended the
  * work, else `status`. */
 int session_close(session *self, int status);
+
+/* The exit status of an input for which a job has returned `status`. */
+int session_exit_status(const session *self, steno_status status, const job_report *report);
 
 /* Standard output can't be written: ends all, and says why unless its reader has simply gone. */
 void session_output_failed(session *self);

@@ -3,9 +3,11 @@
  * formatter to a file of its own or to its place in the order of standard output.
  *
  * What becomes of a task that ends early: of damaged audio the transcript so far is written and
- * the damage reported; on a signal standard output gets what was recognised, and so does the
- * transcript of standard input (the signal is the end of the recording), but the unfinished file
- * of a file is dropped, since a whole one is what its name promises.
+ * the damage reported; where the recogniser fails (a server that goes away) what standard output
+ * has got stays, and an unfinished file is dropped; on a signal standard output gets what was
+ * recognised, and so does the transcript of standard input (the signal is the end of the
+ * recording), but the unfinished file of a file is dropped, since a whole one is what its name
+ * promises.
  */
 #include "transcribe.h"
 
@@ -170,7 +172,8 @@ static void finish_shown(transcribe_task *task)
 }
 
 /* Says what ended the job early, if something did. */
-static void report(transcribe_task *task, steno_status status, const steno_error *error)
+static void report(
+    transcribe_task *task, steno_status status, const job_report *job, const steno_error *error)
 {
     session *state = &task->run->session;
     if (task->open_error.status < 0) {
@@ -185,7 +188,7 @@ static void report(transcribe_task *task, steno_status status, const steno_error
         const char *message =
             error->message[0] != '\0' ? error->message : steno_status_name(status);
         console_error(&state->console, input_name(task->path), message);
-        task->exit_status = exit_status_of_input(status);
+        task->exit_status = session_exit_status(state, status, job);
     }
 }
 
@@ -196,13 +199,12 @@ static void run_task(void *context, size_t index)
     job_listener listener = {
         .opened = on_opened, .result = on_result, .progress = on_progress, .context = task};
     steno_error error;
-    uint64_t duration_ms;
-    steno_status status =
-        job_run(&run->session.setting, task->path, &listener, &duration_ms, &error);
-    bool whole = is_worth_giving(status);
+    job_report job;
+    steno_status status = job_run(&run->session.setting, task->path, &listener, &job, &error);
+    bool whole = is_worth_giving(status) && !job.recogniser_failed;
     if (task->formatter != NULL && whole && task->write_status == STENO_OK)
-        finish_text(task, duration_ms);
-    report(task, status, &error);
+        finish_text(task, job.duration_ms);
+    report(task, status, &job, &error);
     finish_file(task, whole);
     finish_shown(task);
     steno_formatter_destroy(task->formatter);

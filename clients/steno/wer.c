@@ -76,8 +76,10 @@ static void run_task(void *context, size_t index)
     job_listener listener = {.result = on_result, .progress = on_progress, .context = &task};
     uint64_t start_ms = progress_clock_ms();
     steno_error error;
-    steno_status status = job_run(
-        &run->session.setting, recording->entry->path, &listener, &recording->audio_ms, &error);
+    job_report job;
+    steno_status status =
+        job_run(&run->session.setting, recording->entry->path, &listener, &job, &error);
+    recording->audio_ms = job.duration_ms;
     recording->work_ms = progress_clock_ms() - start_ms;
     recording->hypothesis = task.text.bytes;
     if (status == STENO_OK)
@@ -85,7 +87,7 @@ static void run_task(void *context, size_t index)
     if (status < 0) {
         console_error(&run->session.console, recording->entry->path,
             error.message[0] != '\0' ? error.message : steno_status_name(status));
-        run->exit_statuses[index] = exit_status_of_input(status);
+        run->exit_statuses[index] = session_exit_status(&run->session, status, &job);
     }
     recording->measured = status == STENO_OK;
     progress_complete(&run->progress, index);

@@ -49,6 +49,7 @@ static void print_bash_values(const option_entry *option)
         break;
     case OPTION_NUMBER:
     case OPTION_REAL:
+    case OPTION_TEXT:
     case OPTION_TEXTS:
     case OPTION_DEVICE:
     case OPTION_SWITCH:
@@ -142,6 +143,7 @@ static void print_zsh_value(const option_entry *option)
         break;
     case OPTION_NUMBER:
     case OPTION_REAL:
+    case OPTION_TEXT:
     case OPTION_TEXTS:
     case OPTION_DEVICE:
         fputc(':', stdout);
@@ -248,6 +250,7 @@ static void print_fish_option(const option_entry *option, const char *condition)
         break;
     case OPTION_NUMBER:
     case OPTION_REAL:
+    case OPTION_TEXT:
     case OPTION_TEXTS:
     case OPTION_DEVICE:
         fputs(" -x", stdout);

@@ -151,7 +151,7 @@ static int write_pictures(inspection *self, uint64_t recognised_ms)
         .recognised_ms = recognised_ms,
         .info = &self->info,
         .model_path = model != NULL ? model : steno_model_default_path(),
-        .stream = &self->session.setting.stream};
+        .stream = &self->session.setting.hearing.stream};
     steno_error error;
     heard_end(&self->heard, recognised_ms);
     if (pictures_write(&self->pictures, &self->heard, &facts, &error) == STENO_OK)
@@ -176,21 +176,22 @@ static void run_job(void *context, size_t index)
 {
     inspection *self = context;
     job_setting *setting = &self->session.setting;
-    setting->stream.trace = &self->heard.trace;
-    setting->limit_ms = part_end(self->options) + setting->stream.max_utterance_ms + BEHIND_MS;
+    steno_stream_options *stream = &setting->hearing.stream;
+    stream->trace = &self->heard.trace;
+    setting->limit_ms = part_end(self->options) + stream->max_utterance_ms + BEHIND_MS;
     const job_listener listener = {
         .opened = on_opened, .result = on_result, .progress = on_progress, .context = self};
     steno_error error;
-    uint64_t recognised_ms;
-    steno_status status = job_run(setting, self->path, &listener, &recognised_ms, &error);
+    job_report job;
+    steno_status status = job_run(setting, self->path, &listener, &job, &error);
     if (status == STENO_OK && self->heard.out_of_memory)
         status = STENO_ERROR_MEMORY;
     self->exit_status = report(self, status, &error);
     bool cut_short = strcmp(self->path, "-") != 0 && interrupt_stopped(&self->session.interrupt);
     if (is_worth_showing(self, status) && !cut_short) {
-        tell_of_rest(self, recognised_ms);
+        tell_of_rest(self, job.duration_ms);
         self->exit_status =
-            exit_status_worse(self->exit_status, write_pictures(self, recognised_ms));
+            exit_status_worse(self->exit_status, write_pictures(self, job.duration_ms));
     }
     progress_complete(&self->progress, 0);
 }

@@ -43,7 +43,8 @@ class Usage(client.ClientTest):
         longs, shorts = options_of("transcribe")
         promised = """raw rate channels encoding per-channel format output-dir output interim model
             precision operators threads chunk search beam lm-weight attention-weight token-bonus endpoint max-utterance no-endpointing
-            alternatives jobs quiet progress help version phrase phrases"""
+            alternatives jobs quiet progress help version phrase phrases
+            server ca cert key server-name token-file connect-timeout"""
         self.assertEqual(sorted(longs), sorted("--" + name for name in promised.split()))
         self.assertEqual(sorted(shorts), sorted("-f -o -d -i -m -j -q -h -V".split()))
 
@@ -51,7 +52,8 @@ class Usage(client.ClientTest):
         longs, shorts = options_of("listen")
         promised = """device rate channels format output save-audio interim alternatives model
             precision operators threads chunk search beam lm-weight attention-weight token-bonus
-            endpoint max-utterance no-endpointing quiet help version phrase phrases"""
+            endpoint max-utterance no-endpointing quiet help version phrase phrases
+            server ca cert key server-name token-file connect-timeout"""
         self.assertEqual(sorted(longs), sorted("--" + name for name in promised.split()))
         self.assertEqual(sorted(shorts), sorted("-D -f -o -a -i -m -q -h -V".split()))
 

@@ -9,7 +9,9 @@ values in the last bits and by the filters' ripple; how many words that may chan
 import difflib
 import itertools
 import json
+import os
 import signal
+import subprocess
 import time
 import unittest
 
@@ -240,6 +242,48 @@ class Trouble(sound.SoundTest):
         self.fails(4, "no microphone found", "listen")
         self.fails(4, "libasound2-plugins", "listen")
         self.fails(4, "pipewire-alsa", "devices")
+
+
+@unittest.skipUnless("STENOD" in os.environ, "there is no daemon in this build")
+class OnAServer(sound.SoundTest):
+    """The recogniser of the microphone's audio is a daemon."""
+
+    def setUp(self):
+        super().setUp()
+        address = f"unix:{self.folder}/daemon"
+        self.daemon = subprocess.Popen(
+            [os.environ["STENOD"], "--listen", address, "--threads", "1"], text=True,
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.sound.environment)
+        self.addCleanup(self.daemon.stderr.close)
+        self.addCleanup(self.daemon.wait)
+        self.addCleanup(self.daemon.kill)
+        self.assertIn("listening", self.daemon.stderr.readline())
+        self.server = ["--server", address]
+
+    def test_the_transcript_is_that_of_the_saved_audio(self):
+        speech = recording("777-126732-0053.flac")
+        audio = self.folder / "audio.wav"
+        listening = self.listen_ready("--rate", RATE, "--save-audio", audio, "-f", "json",
+                                      *self.server)
+        self.sound.play(speech)
+        status, text, errors = listening.end()
+        self.assertEqual(status, 0, errors)
+        heard, said = json.loads(text), self.transcribe(audio)
+        self.assertEqual(heard["text"], said["text"])
+        self.assertEqual(heard["results"], said["results"])
+        self.assertGreater(len(heard["results"]), 0)
+
+    def test_a_server_that_dies(self):
+        listening = self.listen_ready("--rate", RATE, *self.server)
+        self.daemon.kill()
+        listening.says("the connection to unix:")
+        status = until(lambda: listening.process.poll() is not None and listening.end(), "ends")[0]
+        self.assertEqual(status, 6)
+
+    def test_a_server_that_is_not_there(self):
+        result = steno(self.sound, "listen", "--server", f"unix:{self.folder}/nobody")
+        self.assertEqual(result.returncode, 6)
+        self.assertIn("there is no such socket", result.stderr)
 
 
 class Devices(sound.SoundTest):
