@@ -10,6 +10,7 @@
  *     --interim                   also the guesses before each result, on standard error
  *     --ca FILE                   TLS, with a server that this authority (PEM) vouches for
  *     --tls                       TLS, with a server that one of the usual authorities vouches for
+ *     --cert FILE, --key FILE     certificate and key (PEM) by which the server knows the client
  *     --token TEXT                sent with each call; needs TLS
  *
  * FILE is a WAV, FLAC, Ogg Opus or MP3 file: its own header says what it is.  Prints a line per
@@ -27,18 +28,21 @@ const {grpc} = require('google-gax');
 
 /** @typedef {import('@google-cloud/speech').v1.SpeechClient} SpeechClient */
 /** @typedef {{server: string, mode: string, interim: boolean, tls: boolean,
- *     ca?: string, token?: string}} Options */
+ *     ca?: string, cert?: string, key?: string, token?: string}} Options */
+
+/** @param {string | undefined} path */
+const contentOf = path => (path ? fs.readFileSync(path) : null);
 
 /**
  * What the library would otherwise make of Google's credentials.
  * @param {Options} options
  */
-function makeCredentials({ca, tls, token}) {
+function makeCredentials({ca, cert, key, tls, token}) {
   if (!ca && !tls) {
     if (token) throw new Error('--token: needs --ca or --tls, so that nobody else reads it');
     return grpc.credentials.createInsecure();
   }
-  const channel = grpc.credentials.createSsl(ca ? fs.readFileSync(ca) : null);
+  const channel = grpc.credentials.createSsl(contentOf(ca), contentOf(key), contentOf(cert));
   if (!token) return channel;
   const metadata = new grpc.Metadata();
   metadata.set('authorization', `Bearer ${token}`);
@@ -127,6 +131,8 @@ async function main() {
       interim: {type: 'boolean', default: false},
       tls: {type: 'boolean', default: false},
       ca: {type: 'string'},
+      cert: {type: 'string'},
+      key: {type: 'string'},
       token: {type: 'string'},
     },
   });
@@ -135,7 +141,7 @@ async function main() {
   const mode = modes.get(options.mode);
   if (positionals.length !== 1 || !mode)
     throw new Error('usage: transcribe.js [--server HOST:PORT] [--mode stream|whole|long] ' +
-      '[--interim] [--ca FILE|--tls] [--token TEXT] FILE');
+      '[--interim] [--ca FILE|--tls] [--cert FILE --key FILE] [--token TEXT] FILE');
   const client = makeClient(options);
   try {
     const lines = await mode(client, positionals[0], options.interim);

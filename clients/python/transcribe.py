@@ -13,7 +13,7 @@ import os
 import pathlib
 import signal
 import sys
-from typing import BinaryIO, Iterator, List
+from typing import BinaryIO, Iterator, List, Optional
 
 from steno_client import Client, Result, Settings, StenoError
 
@@ -60,18 +60,27 @@ def parse(arguments: List[str]) -> argparse.Namespace:
                         help="TLS, with a server that this authority (PEM) vouches for")
     parser.add_argument("--tls", action="store_true",
                         help="TLS, with a server that one of the usual authorities vouches for")
-    parser.add_argument("--token", metavar="TEXT", help="sent with each call; needs TLS")
+    parser.add_argument("--cert", type=pathlib.Path, metavar="FILE",
+                        help="certificate (PEM) by which the server knows the client")
+    parser.add_argument("--key", type=pathlib.Path, metavar="FILE", help="its private key")
+    parser.add_argument("--token", metavar="TEXT",
+                        help="sent with each call; beyond this machine it needs TLS")
     return parser.parse_args(arguments)
+
+
+def content_of(path: Optional[pathlib.Path]) -> Optional[bytes]:
+    return path.read_bytes() if path else None
 
 
 def transcribe(options: argparse.Namespace) -> None:
     settings = Settings(rate=options.raw, channels=options.channels,
                         per_channel=options.per_channel, words=options.words,
                         phrases=tuple(options.phrase))
-    ca = options.ca.read_bytes() if options.ca else None
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(
-            Client(options.server, ca=ca, tls=options.tls, token=options.token))
+            Client(options.server, ca=content_of(options.ca), tls=options.tls,
+                   certificate=content_of(options.cert), key=content_of(options.key),
+                   token=options.token))
         file: BinaryIO = sys.stdin.buffer
         if options.file != "-":
             file = stack.enter_context(open(options.file, "rb"))

@@ -9,6 +9,7 @@
 """
 
 import dataclasses
+import re
 import threading
 from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
 
@@ -18,6 +19,8 @@ from .messages import message
 
 _SERVICE = "/steno.v1.Speech/"
 _GOOGLE = "google.cloud.speech.v1."
+# Servers that nobody between can listen to.
+_LOCAL = re.compile(r"unix:|localhost:|127\.[0-9.]+:|\[::1\]:")
 
 
 class StenoError(Exception):
@@ -87,19 +90,21 @@ class Client:
     """A connection to a daemon, made when it is first needed; any thread may use it.
 
     ca: PEM text of the authority that vouches for the server, for TLS; tls without it: one of the
-    usual authorities does.  token: sent with each call.
+    usual authorities does.  certificate and key: PEM texts by which the server knows the client.
+    token: sent with each call; beyond this machine only over TLS.
     """
 
     def __init__(self, server: str = "127.0.0.1:50051", *, ca: Optional[bytes] = None,
-                 tls: bool = False, token: Optional[str] = None) -> None:
+                 tls: bool = False, certificate: Optional[bytes] = None,
+                 key: Optional[bytes] = None, token: Optional[str] = None) -> None:
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self._metadata = [("authorization", f"Bearer {token}")] if token is not None else None
         if ca is not None or tls:
-            credentials = grpc.ssl_channel_credentials(ca)
-            if token is not None:
-                credentials = grpc.composite_channel_credentials(
-                    credentials, grpc.access_token_call_credentials(token))
-            self._channel = grpc.secure_channel(server, credentials, options)
-        elif token is not None:
+            self._channel = grpc.secure_channel(
+                server, grpc.ssl_channel_credentials(ca, key, certificate), options)
+        elif certificate is not None:
+            raise ValueError("a certificate is of use for TLS only")
+        elif token is not None and not _LOCAL.match(server):
             raise ValueError("a token needs TLS, so that nobody else reads it")
         else:
             self._channel = grpc.insecure_channel(server, options)
@@ -124,7 +129,7 @@ class Client:
             _SERVICE + "Recognize", type(request).SerializeToString,
             message(_GOOGLE + "RecognizeResponse").FromString)
         try:
-            response = call(request, timeout=timeout)
+            response = call(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _told(error) from None
         return [_result(result, True) for result in response.results]
@@ -139,7 +144,7 @@ class Client:
             _SERVICE + "StreamingRecognize",
             message("steno.v1.StreamingRecognizeRequest").SerializeToString,
             message(_GOOGLE + "StreamingRecognizeResponse").FromString,
-        )(iter(source), timeout=timeout)
+        )(iter(source), timeout=timeout, metadata=self._metadata)
         try:
             for response in call:
                 for result in response.results:

@@ -85,23 +85,36 @@ class Tls(NodeTest):
         # A token goes with it, which a daemon without tokens does not mind.
         self.assert_same_words("--ca", self.authority.certificate, "--token", "secret")
 
-    def test_token(self):
-        tokens = self.folder / "tokens"
-        secret = subprocess.run([speaking.STENO, "token", "create", tokens, "node"], check=True,
-                                capture_output=True, text=True).stdout.strip()
-        self.program = self.serve(*self.options(), "--tokens", tokens)
-        port = self.program.wait_for(r"listening on tls:127.0.0.1:(\d+)")[1]
-        self.address = f"localhost:{port}"
-        self.assert_same_words("--ca", self.authority.certificate, "--token", secret)
-        self.assert_fails("UNAUTHENTICATED", "--ca", self.authority.certificate, FLAC)
-        self.assert_fails("UNAUTHENTICATED", "--ca", self.authority.certificate, "--token",
-                          secret[:-1], FLAC)
-
     def test_other_authorities(self):
         folder = self.folder / "other"
         folder.mkdir()
         for arguments in (("--ca", certificates.Authority(folder).certificate), ("--tls",), ()):
             self.assert_fails("UNAVAILABLE", *arguments, FLAC)
+
+
+@unittest.skipIf(certificates.UNABLE, certificates.UNABLE)
+class Access(Tls):
+    """A daemon that lets in those alone that it knows, by certificate and token."""
+
+    def options(self):
+        tokens = self.folder / "tokens"
+        self.token = subprocess.run(
+            [speaking.STENO, "token", "create", tokens, "alice"], capture_output=True, text=True,
+            check=True).stdout.strip()
+        return super().options() + (
+            "--tokens", tokens, "--tls-client-ca", self.authority.certificate)
+
+    def test_the_same_words(self):
+        certificate, key = self.authority.issue("bob")
+        known = ("--ca", self.authority.certificate, "--cert", certificate, "--key", key)
+        self.assert_same_words(*known, "--token", self.token)
+        for mode in MODES:
+            self.assert_fails("UNAUTHENTICATED", *known, "--mode", mode, FLAC)
+        self.assert_fails("UNAUTHENTICATED", *known, "--token", self.token[:-1], FLAC)
+
+    def test_other_authorities(self):
+        self.assert_fails("UNAVAILABLE", "--ca", self.authority.certificate, "--token", self.token,
+                          FLAC)
 
 
 del NodeTest

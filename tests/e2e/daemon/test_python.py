@@ -136,7 +136,9 @@ class Package(PythonTest):
         with self.assertRaisesRegex(RuntimeError, "pulled out"):
             list(client.stream(audio(), Settings(rate=16000)))
         with self.assertRaisesRegex(ValueError, "needs TLS"):
-            Client(self.address, token="secret")
+            Client("speech.example:50051", token="secret")
+        with self.assertRaisesRegex(ValueError, "TLS only"):
+            Client(self.address, certificate=b"", key=b"")
 
     def test_tls(self):
         address = self.tls_address()
@@ -149,6 +151,40 @@ class Package(PythonTest):
             with self.assertRaises(StenoError) as caught:
                 self.client(address, **options).recognize(self.path.read_bytes())
             self.assertEqual(caught.exception.code, "UNAVAILABLE")
+
+
+class Access(PythonTest):
+    """A daemon that lets in those alone that it knows."""
+
+    def options(self):
+        tokens = self.folder / "tokens"
+        self.token = subprocess.run(
+            [speaking.STENO, "token", "create", tokens, "alice"], capture_output=True, text=True,
+            check=True).stdout.strip()
+        options = ("--tokens", tokens, *super().options())
+        return options + (("--tls-client-ca", self.authority.certificate) if self.authority else ())
+
+    def test_tokens(self):
+        content = self.path.read_bytes()
+        client = self.client(token=self.token)
+        self.assertEqual([r.text for r in client.recognize(content)], self.texts)
+        self.assertEqual([r.text for r in client.stream([content])], self.texts)
+        for options in ({}, {"token": "wrong"}):
+            client = self.client(**options)
+            for call in (lambda: client.recognize(content), lambda: list(client.stream([content]))):
+                with self.assertRaises(StenoError) as caught:
+                    call()
+                self.assertEqual(caught.exception.code, "UNAUTHENTICATED")
+
+    def test_certificates(self):
+        address, content = self.tls_address(), self.path.read_bytes()
+        ca = self.authority.certificate.read_bytes()
+        certificate, key = (path.read_bytes() for path in self.authority.issue("bob"))
+        client = self.client(address, ca=ca, certificate=certificate, key=key, token=self.token)
+        self.assertEqual([r.text for r in client.recognize(content)], self.texts)
+        with self.assertRaises(StenoError) as caught:
+            self.client(address, ca=ca, token=self.token).recognize(content)
+        self.assertEqual(caught.exception.code, "UNAVAILABLE")
 
 
 class Program(PythonTest):
@@ -188,7 +224,8 @@ class Program(PythonTest):
         for arguments, reason in (
             ((running.SOURCE / "README.md",), "INVALID_ARGUMENT: encoding: not given"),
             ((self.folder / "none",), "No such file"),
-            (("--token", "x", self.path), "a token needs TLS"),
+            (("--server", "speech.example:1", "--token", "x", self.path), "a token needs TLS"),
+            (("--cert", self.path, self.path), "TLS only"),
         ):
             result = self.transcribe(*arguments)
             self.assertEqual((result.returncode, result.stdout), (1, b""))
