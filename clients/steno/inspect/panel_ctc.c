@@ -4,8 +4,12 @@
 enum {
     NAMES_HEIGHT = 50, /* room for the names above the spikes */
     SPIKE_HEIGHT = 60,
-    NAME_WIDTH = 10, /* of a name, which stands upright */
+    NAME_WIDTH = 11, /* of a name, which stands upright */
+    NAMES_NEAR = 4,
 };
+
+/* Length of a letter of a name. */
+static const double LETTER = 5.5;
 
 /* Tokens with less are not drawn, and those with less are not named. */
 static const float DRAWN = 0.05f, NAMED = 0.3f;
@@ -85,12 +89,50 @@ static bool is_named(const heard_ctc *ctc, size_t i, size_t count)
              ctc[i + 1].best[0].probability >= probability);
 }
 
-/* Names stand upright over their spikes; one too close to the name before stands above that. */
+/* The names that the next one may come too close to. */
+typedef struct names {
+    struct {
+        double x, low, high; /* upright: from low up to high */
+    } near[NAMES_NEAR];
+    size_t count;
+} names;
+
+static bool is_free(const names *self, double x, double low, double high)
+{
+    for (size_t i = 0; i < self->count && i < NAMES_NEAR; i++)
+        if (x - self->near[i].x < NAME_WIDTH && low > self->near[i].high &&
+            high < self->near[i].low)
+            return false;
+    return true;
+}
+
+/* Where a name of that length may stand: over its spike, or above a name that is too close for
+ * that; false if there is no room. */
+static bool place_name(names *self, double top, double x, double length, double *out_low)
+{
+    double low = top - 4;
+    bool found = is_free(self, x, low, low - length);
+    for (size_t i = 0; i < self->count && i < NAMES_NEAR && !found; i++) {
+        low = self->near[i].high - 3;
+        found = low - length > top - NAMES_HEIGHT - 6 && is_free(self, x, low, low - length);
+    }
+    if (!found)
+        return false;
+    size_t place = self->count++ % NAMES_NEAR;
+    self->near[place].x = x;
+    self->near[place].low = low;
+    self->near[place].high = low - length;
+    *out_low = low;
+    return true;
+}
+
+/* Names stand upright over their spikes.  One without room is left out: the pointer finds it. */
 static void draw_names(sink *out, const view *v, double top, size_t first, size_t end)
 {
     size_t count;
     const heard_ctc *ctc = heard_get_ctc(v->heard, &count);
-    double half = v->heard->ctc_frame_ms * v->scale / 2, taken_x = -NAME_WIDTH, taken_y = 0;
+    double half = v->heard->ctc_frame_ms * v->scale / 2, y;
+    names placed = {.count = 0};
     sink_text(out, "<g class=\"names\" font-size=\"9\" fill=\"#7c2d12\">");
     for (size_t i = first; i < end; i++) {
         char text[64];
@@ -98,16 +140,12 @@ static void draw_names(sink *out, const view *v, double top, size_t first, size_
             continue;
         panel_token_text(
             steno_model_token(v->heard->model, ctc[i].best[0].token), text, sizeof text);
-        double x = view_x(v, frame_ms(v, i)) + half, y = top - 4;
-        if (x - taken_x < NAME_WIDTH)
-            y = taken_y;
+        double x = view_x(v, frame_ms(v, i)) + half;
+        if (!place_name(&placed, top, x, LETTER * (double)panel_letters(text), &y))
+            continue;
         sink_print(out, "<text transform=\"translate(%.1f %.1f) rotate(-90)\">", x + 3, y);
         sink_escaped(out, text);
         sink_text(out, "</text>");
-        taken_x = x;
-        taken_y = y - 5.5 * (double)panel_letters(text) - 3;
-        if (taken_y < top - NAMES_HEIGHT + 12)
-            taken_y = top - 4;
     }
     sink_text(out, "</g>\n");
 }

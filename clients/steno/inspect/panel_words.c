@@ -7,7 +7,7 @@
 #include "inspect/panels.h"
 
 enum {
-    LANES = 5,
+    LANES = 8,
     LANE_HEIGHT = 30,
     RESULT_HEIGHT = 20,
     LETTER = 7, /* width of one, in the size of words */
