@@ -34,7 +34,8 @@ STENO_API steno_status steno_recording_create(const char *path, uint32_t rate_hz
     steno_recording **out_recording, steno_error *error);
 
 /* Appends interleaved samples [frames, channels], rounded to multiples of 1/32768, so that what was
- * read from 16 bits stays as it was; those beyond [-1, 1) are clipped, what is no number becomes 0.  STENO_ERROR_IO (no room, say) sticks. */
+ * read from 16 bits stays as it was; those beyond [-1, 1) are clipped, what is no number becomes 0.
+ * STENO_ERROR_IO (no room, say) sticks. */
 STENO_API steno_status steno_recording_write(
     steno_recording *recording, const float *samples, size_t frames, steno_error *error);
 
