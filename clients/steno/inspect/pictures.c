@@ -71,8 +71,9 @@ steno_status pictures_init(pictures *self, const option_values *options, steno_e
         self->items[self->count++] = (picture){.path = options->png, .draw = draw_png};
     if (self->count == 0)
         return refuse(error, "no picture wanted: give --html, --svg or --png a file");
-    if (options->search == STENO_SEARCH_CTC && (options->svg != NULL || options->png != NULL))
-        return refuse(error, "with --search ctc there is no attention for --svg or --png to show");
+    bool attends = options->search != STENO_SEARCH_CTC && options->attention_weight != 0;
+    if (!attends && (options->svg != NULL || options->png != NULL))
+        return refuse(error, "without the attention decoder --svg and --png have nothing to show");
     if (options->png != NULL && !alignment_has_png())
         return refuse(error, "--png: this steno was built without libpng");
     return check_paths(self, options, error);

@@ -240,7 +240,8 @@ class Pictures(client.ClientTest):
         self.assertEqual(self.drawn(page, "cells"), [])
         self.assertTrue(self.drawn(page, "spikes"))
         out = self.folder / "x.svg"
-        self.fail_with(USAGE, "no attention", "inspect", WAV, "--svg", out, "--search", "ctc")
+        for option in (("--search", "ctc"), ("--attention-weight", "0")):
+            self.fail_with(USAGE, "without the attention", "inspect", WAV, "--svg", out, *option)
 
     @unittest.skipUnless(SHIPPED.exists(), "the shipped model is not there")
     def test_silence(self):
