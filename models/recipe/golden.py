@@ -130,7 +130,8 @@ def random_lines(seed, lines):
 
 def ngram_golden():
     texts = (random_lines(1, 400), random_lines(2, 100))
-    arrays, description = ngram.build(texts, NGRAM_ORDER, NGRAM_TOKENS, 2, 3.0, 900, 2)
+    counts = ngram.count_texts(texts, NGRAM_ORDER, NGRAM_TOKENS, 2)
+    arrays, description = ngram.build(*counts, 3.0, 900, 2)
     tokens = random_lines(3, 60)
     scores = ngram_trie.Ngram(arrays, description).scores(tokens)
     golden = {"golden.tokens": tokens.astype(np.int64), "golden.scores": scores.astype(np.float32)}

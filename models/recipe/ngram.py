@@ -26,8 +26,9 @@ import os
 
 import numpy as np
 
+import ngram_counts
 import ngram_trie
-from ngram_counts import MAX_ORDER, Level, count, read_tokens
+from ngram_counts import MAX_ORDER, Level
 from units import Units
 
 
@@ -136,13 +137,31 @@ def compact(levels, order):
     return out
 
 
-def build(texts, order, vocabulary, cut, modern_weight, size, rounds):
-    """The packed arrays of an n-gram over token arrays of the two kinds, and their description."""
+def count_texts(texts, order, vocabulary, cut, jobs=1):
     cuts = {n: 1 if n < 3 else min(2, cut) if n == 3 else cut for n in range(2, order + 1)}
-    levels, counts_of_counts = count(texts, order, vocabulary, cuts)
+    return ngram_counts.count(texts, order, vocabulary, cuts, jobs)
+
+
+def build(levels, rare, text_weight, size, rounds):
+    """The packed arrays of an n-gram from counts, and their description."""
+    order = max(levels)
     print("n-grams by order: " + ", ".join(str(len(level)) for level in levels.values()), flush=True)
-    prune(Estimate(levels, counts_of_counts, (1.0, modern_weight)), size, rounds)
+    prune(Estimate(levels, rare, (1.0, text_weight)), size, rounds)
     return ngram_trie.pack(compact(levels, order)), ngram_trie.describe(order)
+
+
+def counts_of(arguments, units):
+    if arguments.counts and os.path.exists(arguments.counts):
+        return ngram_counts.load(arguments.counts)
+    texts = [np.zeros(0, np.uint16)]
+    for path in filter(None, (arguments.books, arguments.text)):
+        tokens, words = ngram_counts.read_tokens(units, path, arguments.jobs)
+        texts.append(tokens)
+        print(f"{os.path.basename(path)}: {words} words, {len(tokens)} units", flush=True)
+    counts = count_texts(texts[-2:], arguments.order, units.size, arguments.cut, arguments.jobs)
+    if arguments.counts:
+        ngram_counts.save(arguments.counts, *counts)
+    return counts
 
 
 def main():
@@ -156,25 +175,15 @@ def main():
     parser.add_argument("--size", type=int, default=5000000, help="n-grams kept, about")
     parser.add_argument("--cut", type=int, default=3, help="n-grams of order 4 and up as frequent as that are looked at")
     parser.add_argument("--rounds", type=int, default=3, help="of pruning")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that read and count")
+    parser.add_argument("--counts", help="file (.npz) to keep the counts in, or to take them from if it is there")
     parser.add_argument("--out", help="lm.npz in DIR unless given")
     arguments = parser.parse_args()
     units = Units(os.path.join(arguments.data, "units.model"))
-    texts = [np.zeros(0, np.uint16)]
-    for path in filter(None, (arguments.books, arguments.text)):
-        tokens, words = read_tokens(units, path)
-        texts.append(tokens)
-        print(f"{os.path.basename(path)}: {words} words, {len(tokens)} units", flush=True)
-    out, description = build(
-        texts[-2:],
-        arguments.order,
-        units.size,
-        arguments.cut,
-        arguments.text_weight,
-        arguments.size,
-        arguments.rounds,
-    )
+    levels, rare = counts_of(arguments, units)
+    out, description = build(levels, rare, arguments.text_weight, arguments.size, arguments.rounds)
     ngram_trie.save(arguments.out or os.path.join(arguments.data, "lm.npz"), out, description)
-    counts = ", ".join(str(len(out[f"lm.{n + 1}.probability"])) for n in range(arguments.order))
+    counts = ", ".join(str(len(out[f"lm.{n + 1}.probability"])) for n in range(description["order"]))
     print(f"n-grams by order: {counts}; {sum(a.nbytes for a in out.values()) / 1e6:.1f} MB", flush=True)
     ngram = ngram_trie.Ngram(out, description)
     for path in arguments.heldout:

@@ -5,7 +5,9 @@ part sentences, and half of the sentences, drawn by chance, begin anew behind a 
 not counted: the search never asks for them.
 """
 
+import itertools
 import lzma
+import multiprocessing
 
 import numpy as np
 
@@ -50,19 +52,50 @@ class Encoder:
         return flat[places], int((ids > self.SENTENCE).sum())
 
 
-def read_tokens(units, path, block=1 << 25):
-    """All lines as one array of units, each line behind a 0; and the number of words."""
-    encoder, random, parts, words = Encoder(units), np.random.default_rng(5), [], 0
+class Workers:
+    """Processes that share what this one has made so far; with one job, this one alone."""
+
+    def __init__(self, jobs):
+        self.pool = multiprocessing.get_context("fork").Pool(jobs) if jobs > 1 else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.pool:
+            self.pool.terminate()
+
+    def map(self, function, items):
+        """Results in order."""
+        return self.pool.imap(function, items) if self.pool else map(function, items)
+
+
+def blocks_of(path, size=1 << 24):
+    """The text in pieces of whole lines, numbered."""
     with open_text(path) as f:
-        while True:
-            text = f.read(block)
+        for number in itertools.count():
+            text = f.read(size)
             if not text:
-                break
+                return
             text += f.readline()
-            tokens, count = encoder.encode(text if text.endswith("\n") else text + "\n", random)
-            parts.append(tokens)
-            words += count
-    return np.concatenate(parts), words
+            yield number, text if text.endswith("\n") else text + "\n"
+
+
+_encoder = None  # likewise
+
+
+def _encode_block(block):
+    number, text = block
+    return _encoder.encode(text, np.random.default_rng(number))
+
+
+def read_tokens(units, path, jobs=1):
+    """All lines as one array of units, each line behind a 0; and the number of words."""
+    global _encoder
+    _encoder = Encoder(units)
+    with Workers(jobs) as workers:
+        parts, words = zip(*workers.map(_encode_block, blocks_of(path)))
+    return np.concatenate(parts), sum(words)
 
 
 class Level:
@@ -91,86 +124,104 @@ def find(level, parents, tokens):
 Level.keys = None
 
 
-def by_kind(flags, starts, modern):
-    """Sums of flags over runs that begin at starts: [2, runs], of books and modern text."""
-    sums = np.add.reduceat(np.stack([flags, flags & modern]).astype(np.int32), starts, axis=1)
-    return np.stack([sums[0] - sums[1], sums[1]]).astype(np.float32)
+def starts_of(prefix):
+    """Where runs of equal values begin."""
+    return np.flatnonzero(np.concatenate([[True], prefix[1:] != prefix[:-1]]))
 
 
 class Counter:
     """Counts of all orders by one sort: of the runs of `order` tokens that begin at each place, for
-    one first token at a time.  An n-gram's occurrences are the runs that begin with it.  Behind the
-    end of a line runs are filled with zeros, which no n-gram has but at its beginning."""
+    one first token at a time.  An n-gram's occurrences are the runs that begin with it, so that the
+    counts of an order are sums of those of the next.  Behind the end of a line runs are filled with
+    zeros, which no n-gram has but at its beginning."""
 
-    def __init__(self, order, cut):
+    def __init__(self, texts, order, vocabulary, cut):
         self.order, self.cut = order, cut
-        self.parts = {n: [] for n in range(2, order + 1)}
-        self.sizes = np.zeros(order + 1, np.int64)  # entries so far
-        self.counts_of_counts = np.zeros((order + 1, 2, 5))
+        self.tokens = np.concatenate([*texts, np.zeros(order, np.uint16)])
+        self.books = len(texts[0])  # what is behind is the other kind
+        size = len(self.tokens) - order
+        self.places = np.argsort(self.tokens[:size], kind="stable").astype(np.int32)
+        occurrences = np.bincount(self.tokens[:size], minlength=vocabulary)
+        self.bounds = np.concatenate([[0], np.cumsum(occurrences)])
 
-    def add(self, tokens, modern, first, places):
-        """tokens [length], modern [length]: the kind; places where `first` stands."""
+    def _runs(self, first):
+        """The different runs behind the first token, ascending, and their counts by kind."""
+        places = self.places[self.bounds[first] : self.bounds[first + 1]].astype(np.int64)
         key = np.zeros(len(places), np.uint64)
         alive = np.ones(len(places), bool)
         for place in range(1, self.order):
-            part = tokens[places + place]
+            part = self.tokens[places + place]
             alive &= part != 0
             key = key << np.uint64(BITS) | np.where(alive, part, 0).astype(np.uint64)
-        key = key << np.uint64(1) | modern[places].astype(np.uint64)
+        key = key << np.uint64(1) | (places >= self.books).astype(np.uint64)
         key.sort()
-        kind = (key & np.uint64(1)).astype(bool)
-        parent_starts, parent_entries = np.zeros(1, np.int64), np.array([first])
+        starts = starts_of(key >> np.uint64(1))
+        total = np.diff(np.append(starts, len(key)))
+        modern = np.add.reduceat((key & np.uint64(1)).astype(np.int32), starts)
+        return key[starts] >> np.uint64(1), np.stack([total - modern, modern]).astype(np.int32)
+
+    def __call__(self, first):
+        """Of the n-grams that begin with that token: for each order above 1 parents (counted from the
+        first such one of the order below), tokens, counts and follow; how many are rare; and counts
+        and follow of the token itself."""
+        if self.bounds[first] == self.bounds[first + 1]:
+            return None
+        prefix, counts = self._runs(first)
+        follow, stairs = np.zeros_like(counts), {}
+        for n in range(self.order, 1, -1):
+            token = (prefix & np.uint64(MASK)).astype(np.uint16)
+            above = prefix >> np.uint64(BITS)
+            starts = starts_of(above)
+            parent = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(above))))
+            stairs[n] = parent, token, counts, follow
+            follow = np.add.reduceat(np.where(token != 0, counts, 0), starts, axis=1)
+            counts = np.add.reduceat(counts, starts, axis=1)
+            prefix = above[starts]
+        parts, rare, entries = {}, np.zeros((self.order + 1, 2, 5)), np.zeros(1, np.int64)
         for n in range(2, self.order + 1):
-            prefix = key >> np.uint64(BITS * (self.order - n) + 1)
-            starts = np.flatnonzero(np.concatenate([[True], prefix[1:] != prefix[:-1]]))
-            token = (prefix[starts] & np.uint64(MASK)).astype(np.uint16)
-            counts = by_kind(np.ones(len(key), bool), starts, kind)
+            parent, token, own, more = stairs[n]
+            parent = entries[parent]
             for source in (0, 1):
-                few = np.bincount(np.minimum(counts[source][token != 0], 5).astype(np.int64), minlength=6)
-                self.counts_of_counts[n, source] += few[:5]
-            follow = np.zeros((2, len(starts)), np.float32)
-            if n < self.order:
-                next_token = key >> np.uint64(BITS * (self.order - n - 1) + 1) & np.uint64(MASK)
-                follow = by_kind(next_token != 0, starts, kind)
-            parent = parent_entries[np.searchsorted(parent_starts, starts, "right") - 1]
-            good = (token != 0) & (counts.sum(0) >= self.cut[n]) & (parent >= 0)
-            entries = np.full(len(starts), -1)
-            entries[good] = self.sizes[n] + np.arange(good.sum())
-            self.sizes[n] += good.sum()
-            self.parts[n].append((parent[good].astype(np.int32), token[good], counts[:, good], follow[:, good]))
-            parent_starts, parent_entries = starts, entries
-
-    def levels(self, first):
-        levels = {1: first}
-        for n, parts in self.parts.items():
-            levels[n] = Level(*(np.concatenate(column, axis=-1) for column in zip(*parts)))
-        return levels
+                rare[n, source] = np.bincount(np.minimum(own[source][token != 0], 5), minlength=6)[:5]
+            good = (token != 0) & (own.sum(0) >= self.cut[n]) & (parent >= 0)
+            entries = np.where(good, np.cumsum(good) - 1, -1)
+            columns = parent.astype(np.int32), token, own.astype(np.float32), more.astype(np.float32)
+            parts[n] = tuple(column[..., good] for column in columns)
+        return parts, rare, counts[:, 0], follow[:, 0]
 
 
-def count(texts, order, vocabulary, cut):
+_counter = None  # of the workers, who are forked from its owner
+
+
+def _count_first(first):
+    return _counter(first)
+
+
+def count(texts, order, vocabulary, cut, jobs=1):
     """Levels of the n-grams of two token arrays; and how many n-grams occur 0..4 times, by order and
     kind."""
-    tokens = np.concatenate([*texts, np.zeros(order, np.uint16)])
-    modern = np.zeros(len(tokens), bool)
-    modern[len(texts[0]) :] = True
-    size = len(tokens) - order
-    places = np.argsort(tokens[:size], kind="stable").astype(np.int32)
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(tokens[:size], minlength=vocabulary))])
-    counter = Counter(order, cut)
+    global _counter
+    _counter = Counter(texts, order, vocabulary, cut)
+    columns, rare = {n: [] for n in range(2, order + 1)}, np.zeros((order + 1, 2, 5))
     counts, follow = np.zeros((2, 2, vocabulary), np.float32)
-    for token in range(vocabulary):
-        here = places[bounds[token] : bounds[token + 1]].astype(np.int64)
-        if not len(here):
-            continue
-        kind, more = modern[here], tokens[here + 1] != 0
-        counts[:, token] = (~kind).sum(), kind.sum()
-        follow[:, token] = (more & ~kind).sum(), (more & kind).sum()
-        counter.add(tokens, modern, token, here)
+    with Workers(jobs) as workers:
+        for first, found in enumerate(workers.map(_count_first, range(vocabulary))):
+            if not found:
+                continue
+            parts, few, counts[:, first], follow[:, first] = found
+            rare += few
+            before = first  # entries of the order below that begin with smaller tokens
+            for n, (parent, *rest) in parts.items():
+                columns[n].append((parent + np.int32(before), *rest))
+                before = sum(len(part[0]) for part in columns[n][:-1])
+    _counter = None
     counts[:, 0] = 0  # a start is no event
     none = np.zeros(vocabulary, np.int32)
-    levels = counter.levels(Level(none, np.arange(vocabulary, dtype=np.uint16), counts, follow))
+    levels = {1: Level(none, np.arange(vocabulary, dtype=np.uint16), counts, follow)}
+    for n, parts in columns.items():
+        levels[n] = Level(*(np.concatenate(column, axis=-1) for column in zip(*parts)))
     link(levels)
-    return levels, counter.counts_of_counts
+    return levels, rare
 
 
 def link(levels):
@@ -183,3 +234,20 @@ def link(levels):
             above = levels[n - 1].suffix[level.parent]
             level.suffix = find(levels[n - 1], above, level.token).astype(np.int32)
             assert (level.suffix >= 0).all()
+
+
+def save(path, levels, rare):
+    columns = {}
+    for n, level in levels.items():
+        for name in ("parent", "token", "counts", "follow"):
+            columns[f"{n}.{name}"] = getattr(level, name)
+    np.savez(path, rare=rare, **columns)
+
+
+def load(path):
+    with np.load(path) as f:
+        rare = f["rare"]
+        names = ("parent", "token", "counts", "follow")
+        levels = {n: Level(*(f[f"{n}.{name}"] for name in names)) for n in range(1, len(rare))}
+    link(levels)
+    return levels, rare
