@@ -1,19 +1,21 @@
 """Running text for the language model: the books of a public collection, cleaned.
 
-    python3 books.py --repository PATH/rcdm-uga+Gutenberg_Text --text mix.txt.xz \\
-        --chapters chapters.txt --evaluation transcripts.txt --heldout heldout_books.txt.xz --out DIR
+    for r in rcdm-uga/Gutenberg_Text BriansIDP/LibrispeechBiasingLists \\
+        facebookresearch/fbai-speech NaoyukiKanda/LibriSpeechMix; do
+        git clone --bare https://github.com/$r CLONES/$(echo $r | tr / +); done
+    python3 books.py --clones CLONES --speech SPEECH --text mix.txt.xz \\
+        --heldout heldout_books.txt.xz --out DATA
 
-PATH is a clone of github.com/rcdm-uga/Gutenberg_Text (read with git cat-file; its work tree is not
-needed).  Writes
+Writes
 
-    DIR/books.txt   one paragraph a line, its sentences separated by tabs, in the alphabet of text.py
-    DIR/modern.txt  the lines of --text that do not occur in the books
+    DATA/books.txt   one paragraph a line, its sentences separated by tabs, in the alphabet of text.py
+    DATA/modern.txt  the lines of --text that do not occur in the books
 
 What is in LibriSpeech's dev and test sets stays out, in three ways:
-  1. books: --chapters is LibriSpeech's CHAPTERS.TXT; a file whose Project Gutenberg number or title
-     is that of a book read in dev or test is left out;
-  2. files: one with FILE_HITS or more paragraphs that share eight words in a row with a line of
-     --evaluation (a transcript a line) is left out;
+  1. books: a file whose Project Gutenberg number or title is that of a book read in dev or test,
+     by LibriSpeech's own list of chapters, is left out;
+  2. files: one with FILE_HITS or more paragraphs that share eight words in a row with a line of the
+     transcripts of test-clean, test-other, dev-clean or SPEECH's dev split is left out;
   3. paragraphs: all others that do so, and those that share eight words in a row, or a whole sentence
      of four words or more, with --heldout, are left out.
 Further: texts that are not English, what is there twice, headings, tables.
@@ -21,16 +23,39 @@ Further: texts that are not English, what is there twice, headings, tables.
 
 import argparse
 import collections
+import json
 import lzma
 import os
 import re
-import subprocess
 import unicodedata
 
 import numpy as np
 
+from dev_manifest import read_rows
+from more import Repository
 from numerals import spell_numbers
 from text import normalise
+
+COLLECTION = ("rcdm-uga/Gutenberg_Text", "a0b16d35a9851168ce9ac649851c17b7ab08d48e")
+# Repository, commit, path: LibriSpeech's CHAPTERS.TXT, transcripts of test, and of dev-clean.
+CHAPTERS = (
+    "BriansIDP/LibrispeechBiasingLists",
+    "8dea672d800ddb3ab1d74aee7c959d79260b3e0e",
+    "work/speaker_book.txt",
+)
+TESTS = [
+    (
+        "facebookresearch/fbai-speech",
+        "43cdb3ca9644a755d5c6cc55cbcc91132f85ed44",
+        f"is21_deep_bias/ref/test-{kind}.biasing_100.tsv",
+    )
+    for kind in ("clean", "other")
+]
+DEV_CLEAN = (
+    "NaoyukiKanda/LibriSpeechMix",
+    "869aa26ab37b60418898549447ff62d596c73ec6",
+    "list/dev-clean-1mix.jsonl",
+)
 
 GRAM = 8  # words in a row that two texts do not share by chance
 FILE_HITS = 12
@@ -107,21 +132,30 @@ def decode(blob):
     return text
 
 
-def files_of(repository):
-    """(path, bytes) of every text of the collection's newest commit."""
-    git = ["git", "-C", repository]
-    listing = subprocess.run([*git, "ls-tree", "-r", "-z", "HEAD"], check=True, stdout=subprocess.PIPE).stdout
-    entries = [e.split(b"\t", 1) for e in listing.split(b"\0") if e.endswith(b".txt")]
-    with subprocess.Popen([*git, "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as batch:
-        for about, path in entries:
-            batch.stdin.write(about.split()[2] + b"\n")
-            batch.stdin.flush()
-            answer = batch.stdout.readline().split()
-            if answer[-1] == b"missing":  # a copy without its largest files
+def files_of(clones):
+    """(path, bytes) of every text of the collection."""
+    name, commit = COLLECTION
+    with Repository(clones, name) as repository:
+        for blob, path in repository.texts(commit):
+            try:
+                yield path, repository.read_object(blob)
+            except ValueError:  # a copy without its largest files
                 print(f"not there: {path!r}", flush=True)
-                continue
-            yield path.decode("utf-8", "replace"), batch.stdout.read(int(answer[2]) + 1)[:-1]
-        batch.stdin.close()
+
+
+def read_lines_of(clones, name, commit, path):
+    with Repository(clones, name) as repository:
+        return repository.read(commit, path).decode("utf-8", "replace").splitlines()
+
+
+def read_transcripts(clones, speech):
+    """Those of LibriSpeech's test sets and dev-clean, and of all dev recordings of `speech`."""
+    out = []
+    for place in TESTS:
+        out += [line.split("\t")[1] for line in read_lines_of(clones, *place)]
+    for line in read_lines_of(clones, *DEV_CLEAN):
+        out += json.loads(line)["texts"]
+    return out + [row["text"] for row in read_rows(speech)]
 
 
 def title_key(title):
@@ -132,15 +166,14 @@ def title_key(title):
     return re.sub(r"[^a-z]", "", title)
 
 
-def read_evaluation_books(path):
+def read_evaluation_books(clones):
     """Gutenberg numbers and title keys of the books read in LibriSpeech's dev and test sets."""
     numbers, titles = set(), set()
-    with open(path, encoding="utf-8") as f:
-        for line in f:
-            fields = [x.strip() for x in line.split("|")]
-            if len(fields) >= 8 and fields[3].startswith(("dev", "test")):
-                numbers.add(fields[5])
-                titles.add(title_key(fields[7]))
+    for line in read_lines_of(clones, *CHAPTERS):
+        fields = [x.strip() for x in line.split("|")]
+        if len(fields) >= 8 and fields[3].startswith(("dev", "test")):
+            numbers.add(fields[5])
+            titles.add(title_key(fields[7]))
     return numbers, {t for t in titles if len(t) >= 5}
 
 
@@ -191,6 +224,8 @@ def hits_of(grams, paragraphs, sorted_hashes):
     """For each paragraph whether it has a gram of the sorted ones."""
     counts = [p.count(" ") + p.count("\t") + 1 for p in paragraphs]
     values = grams.of(" ".join(paragraphs).replace("\t", " ").split(" "))
+    if not len(sorted_hashes):
+        return np.zeros(len(paragraphs), bool)
     place = np.minimum(np.searchsorted(sorted_hashes, values), len(sorted_hashes) - 1)
     found = np.flatnonzero(sorted_hashes[place] == values)
     # A run across two paragraphs belongs to the first; that is no harm.
@@ -201,16 +236,16 @@ def hits_of(grams, paragraphs, sorted_hashes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repository", required=True)
+    parser.add_argument("--clones", required=True)
+    parser.add_argument("--speech", required=True)
     parser.add_argument("--text", required=True)
-    parser.add_argument("--chapters", required=True)
-    parser.add_argument("--evaluation", required=True)
     parser.add_argument("--heldout", required=True)
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
-    numbers, titles = read_evaluation_books(arguments.chapters)
+    numbers, titles = read_evaluation_books(arguments.clones)
     grams = Grams()
-    evaluation = grams_of_lines(grams, [normalise(t) or "" for t in read_lines(arguments.evaluation)])
+    transcripts = read_transcripts(arguments.clones, arguments.speech)
+    evaluation = grams_of_lines(grams, [normalise(t) or "" for t in transcripts])
     heldout_lines = read_lines(arguments.heldout)
     heldout = grams_of_lines(grams, heldout_lines)
     heldout_sentences = {sentence_key(s) for s in heldout_lines if s.count(" ") >= 3}
@@ -220,7 +255,7 @@ def main():
 
     seen, tally, words = set(), collections.Counter(), 0
     with open(os.path.join(arguments.out, "books.txt"), "w", encoding="ascii") as out:
-        for path, blob in files_of(arguments.repository):
+        for path, blob in files_of(arguments.clones):
             text = decode(blob)
             header = text[:6000]
             begin = BEGIN.search(header)

@@ -37,17 +37,38 @@ class Repository:
                 break
         else:
             raise FileNotFoundError(f"no clone of {name} below {clones}")
+        self.place = place
         command = ["git", "--git-dir", place, "cat-file", "--batch"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
     def read(self, commit, path):
-        self.process.stdin.write(f"{commit}:{path}\n".encode())
+        return self.read_object(f"{commit}:{path}")
+
+    def read_object(self, name):
+        self.process.stdin.write(f"{name}\n".encode())
         self.process.stdin.flush()
         header = self.process.stdout.readline().split()
         if len(header) != 3 or header[1] != b"blob":
-            raise ValueError(f"{commit}:{path} is not in the clone")
+            raise ValueError(f"{name} is not in the clone")
         content = self.process.stdout.read(int(header[2]) + 1)
         return content[:-1]
+
+    def texts(self, commit):
+        """(object, path) of all .txt files of the commit."""
+        command = ["git", "--git-dir", self.place, "ls-tree", "-r", "-z", commit]
+        listing = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode("utf-8", "replace")
+        for entry in listing.split("\0"):
+            about, _, path = entry.partition("\t")
+            if path.endswith(".txt"):
+                yield about.split()[2], path
 
 
 def identity(row):

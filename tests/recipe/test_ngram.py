@@ -1,10 +1,16 @@
 """The language model: counts, estimates, pruning, packing; the text it is made of."""
 
 import collections
+import contextlib
+import io
+import json
 import math
 import os
+import subprocess
 import sys
+import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "models", "recipe"))
 try:
@@ -14,7 +20,7 @@ try:
     import ngram_counts
     import ngram_trie
     from golden import random_lines
-    from numerals import spell_numbers
+    from numerals import cardinal, spell_numbers
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
@@ -215,6 +221,75 @@ class Text(unittest.TestCase):
         known = books.grams_of_lines(grams, ["a b c d e f g h i", "too short"])
         hits = books.hits_of(grams, ["x b c d e\tf g h i y", "a b c d e f g x", "b c d e f g h i"], known)
         self.assertEqual(hits.tolist(), [True, False, True])
+
+
+def book(number, title, paragraphs):
+    head = f"Title: {title}\n\nRelease Date: 1901 [EBook #{number}]\n\nLanguage: English\n\n"
+    start = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n\n"
+    end = "\n\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n\nthe licence of the thing\n"
+    return head + start + "\n\n".join(paragraphs) + end
+
+
+class Books(unittest.TestCase):
+    """From clones to the two files."""
+
+    HEARD = "nobody has ever said so many different words before breakfast"
+    KEPT = ["The cat sat on the mat. Then the dog came.", "It was the best of the times."]
+
+    def clone(self, folder, name, files):
+        place = os.path.join(folder, name.replace("/", "+"))
+        for path, content in files.items():
+            os.makedirs(os.path.dirname(os.path.join(place, path)) or ".", exist_ok=True)
+            with open(os.path.join(place, path), "w", encoding="utf-8") as f:
+                f.write(content)
+        git = ["git", "-C", place, "-c", "user.name=x", "-c", "user.email=x@example.org"]
+        for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
+            subprocess.run([*git, *command], check=True)
+
+    def write(self, folder, name, lines):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.writelines(line + "\n" for line in lines)
+        return os.path.join(folder, name)
+
+    def test_whole(self):
+        said = [f"the man and the {self.HEARD} of day {cardinal(n)}." for n in range(books.FILE_HITS + 1)]
+        texts = {
+            "a/kept.txt": book(7, "Some Book", self.KEPT),
+            "a/again.txt": book(8, "Some Other Book", self.KEPT),
+            "a/number.txt": book(121, "Anything", ["By its number the book is known."]),
+            "a/title.txt": book(9, "The Life of the Bees, Volume 3", ["By its title the book is known."]),
+            "b/hits.txt": book(10, "A Book", ["The quotation is of the whole.", *said]),
+            "b/hit.txt": book(11, "The Book", [said[0], "The rest of the book is fine.", "The held out sentence is here."]),
+        }
+        chapters = ["5 | 6 | 1.0 | dev-other | 7 | 121 | One | Some Title", "6 | 6 | 1.0 | test-clean | 8 | 5 | One | Life of the Bees"]
+        with tempfile.TemporaryDirectory() as folder:
+            self.clone(folder, "o/books", texts)
+            self.clone(folder, "o/chapters", {"chapters": "\n".join(chapters)})
+            self.clone(folder, "o/tests", {"t.tsv": f"id\t{self.HEARD}\t[]\n"})
+            self.clone(folder, "o/dev", {"d.jsonl": json.dumps({"texts": ["ANOTHER ONE"]}) + "\n"})
+            speech = ["split\ttext", "dev\tHE CAME", "train\tIT WAS THE BEST OF THE TIMES IN ALL THE WORLD"]
+            self.write(folder, "manifest.tsv", speech)
+            mix = self.write(folder, "mix.txt", ["then the dog came", "what is said of the web"])
+            heldout = self.write(folder, "heldout.txt", ["the held out sentence is here"])
+            names = {
+                "COLLECTION": ("o/books", "HEAD"),
+                "CHAPTERS": ("o/chapters", "HEAD", "chapters"),
+                "TESTS": [("o/tests", "HEAD", "t.tsv")],
+                "DEV_CLEAN": ("o/dev", "HEAD", "d.jsonl"),
+            }
+            argv = ["books.py", "--clones", folder, "--speech", folder, "--text", mix]
+            argv += ["--heldout", heldout, "--out", folder]
+            with mock.patch.multiple(books, **names), mock.patch.object(sys, "argv", argv):
+                with contextlib.redirect_stdout(io.StringIO()) as told:
+                    books.main()
+            with open(os.path.join(folder, "books.txt"), encoding="utf-8") as f:
+                lines = f.read().splitlines()
+            with open(os.path.join(folder, "modern.txt"), encoding="utf-8") as f:
+                self.assertEqual(f.read().splitlines(), ["what is said of the web"])
+        known = ["the cat sat on the mat\tthen the dog came", "it was the best of the times", "the rest of the book is fine"]
+        self.assertEqual(sorted(lines), sorted(known))
+        for what in ("2 files of evaluation books", "1 files with evaluation text", "1 files that are there already"):
+            self.assertIn(what, told.getvalue())
 
 
 if __name__ == "__main__":
