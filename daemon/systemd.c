@@ -1,3 +1,6 @@
+/* Which line of log.c an entry comes from is of no use. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
 #include "daemon/systemd.h"
 
 #include <stdio.h>

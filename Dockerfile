@@ -1,0 +1,27 @@
+# A container with stenod: its Debian packages, built in the first stage and installed in the second.
+#
+#     docker build -t stenod .
+#     docker run -p 50051:50051 -v /etc/stenod:/etc/stenod:ro \
+#         -e STENOD_LISTEN=tls:0.0.0.0:50051 stenod
+#
+# A container's own loopback is of no use, so it has to be told where to listen: with certificates as
+# above (tls-cert and tls-key in the settings), or with STENOD_ALLOW_PLAINTEXT_BEYOND_LOOPBACK=yes
+# where the network is safe.  docs/operations.md has the rest.
+FROM debian:12 AS build
+RUN apt-get update && apt-get install -y --no-install-recommends build-essential
+COPY . /build/steno
+WORKDIR /build/steno
+RUN apt-get build-dep -y --no-install-recommends -P nocheck ./ \
+    && DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -b -us -uc -Pnocheck
+
+FROM debian:12-slim
+COPY --from=build /build/libsteno0_*.deb /build/stenod_*.deb /build/steno_*.deb \
+    /build/steno-model-en_*.deb /packages/
+RUN apt-get update && apt-get install -y --no-install-recommends /packages/*.deb \
+    && rm -rf /packages /var/lib/apt/lists/* \
+    && useradd --system --gid steno --no-create-home stenod
+USER stenod
+EXPOSE 50051
+ENV STENOD_CONFIG=/etc/stenod/stenod.conf
+# Drains on SIGTERM, for which --stop-timeout must leave the time (drain-seconds).
+ENTRYPOINT ["stenod"]
