@@ -94,8 +94,8 @@ NOT_FOR_PROGRAMS = ["flac", "kissfft", "mpg123", "onednn", "openmp", "opus", "po
                     "sndfile", "soxr"]
 
 # The daemon's sources that speak gRPC.  These see no generated messages, and the others no gRPC.
-DAEMON_GRPC = ["call.c", "call_private.h", "server.c", "server_place.c", "server_place.h",
-               "server_tls.c", "server_tls.h"]
+DAEMON_GRPC = ["call.c", "call_private.h", "server.c", "server_limits.c", "server_limits.h",
+               "server_place.c", "server_place.h", "server_tls.c", "server_tls.h"]
 # The same in the client library.
 LIBRARY_GRPC = ["call.c", "network.c", "network_private.h"]
 LIBRARY_WIRE = ["wire.c"]

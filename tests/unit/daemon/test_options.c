@@ -15,6 +15,7 @@ static steno_error error;
 static void begin(void)
 {
     ck_assert_int_eq(options_init(&options), STENO_OK);
+    unsetenv("RUNTIME_DIRECTORY");
 }
 
 static void finish(void)
@@ -63,6 +64,48 @@ START_TEST(presets)
     ck_assert_uint_eq(options.listen.count, 2);
     ck_assert_str_eq(options.listen.items[0], "127.0.0.1:50051");
     ck_assert_str_eq(options.listen.items[1], "unix:/tmp/stenod.sock");
+}
+END_TEST
+
+/* A service has a folder of its own. */
+START_TEST(default_socket_of_a_service)
+{
+    setenv("XDG_RUNTIME_DIR", "/no/such/folder", 1);
+    setenv("RUNTIME_DIRECTORY", "/tmp", 1);
+    ck_assert_int_eq(options_complete(&options, &error), STENO_OK);
+    ck_assert_uint_eq(options.listen.count, 2);
+    ck_assert_str_eq(options.listen.items[1], "unix:/tmp/stenod.sock");
+}
+END_TEST
+
+START_TEST(no_default_addresses_beside_sockets)
+{
+    options.has_sockets = true;
+    ck_assert_int_eq(options_complete(&options, &error), STENO_OK);
+    ck_assert_uint_eq(options.listen.count, 0);
+}
+END_TEST
+
+/* What differs and does not reload, one after the other. */
+START_TEST(what_a_reload_does_not_change)
+{
+    daemon_options other;
+    ck_assert_int_eq(options_init(&other), STENO_OK);
+    ck_assert_ptr_null(options_next_fixed(&options, &other, NULL));
+    ck_assert_int_eq(ARGUMENTS("--max-streams", "3", "--model", "m", "--tokens", "t"), STENO_OK);
+    ck_assert_ptr_null(options_next_fixed(&options, &other, NULL));
+    ck_assert_int_eq(ARGUMENTS("--listen", "unix:/x", "--threads", "3", "--http", "localhost:1",
+                         "--allow-plaintext-beyond-loopback"),
+        STENO_OK);
+    const char *const fixed[] = {"listen", "allow-plaintext-beyond-loopback", "threads", "http"};
+    const option_entry *entry = NULL;
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        entry = options_next_fixed(&options, &other, entry);
+        ck_assert_ptr_nonnull(entry);
+        ck_assert_str_eq(entry->name, fixed[i]);
+    }
+    ck_assert_ptr_null(options_next_fixed(&options, &other, entry));
+    options_finish(&other);
 }
 END_TEST
 
@@ -211,6 +254,9 @@ int main(void)
     tcase_add_checked_fixture(all, begin, finish);
     tcase_add_test(all, presets);
     tcase_add_test(all, no_default_socket_where_none_can_be);
+    tcase_add_test(all, default_socket_of_a_service);
+    tcase_add_test(all, no_default_addresses_beside_sockets);
+    tcase_add_test(all, what_a_reload_does_not_change);
     tcase_add_test(all, command_line);
     tcase_add_test(all, precision_names_are_those_of_the_library);
     tcase_add_test(all, wrong);
