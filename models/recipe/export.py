@@ -22,12 +22,12 @@ from network import Config, Network
 
 FORMAT = "steno-1"
 SEARCH = {
-    "beam": 16,
+    "beam": 32,
     "token_threshold": 0.001,
     "ctc_weight": 1.0,
     "attention_weight": 0.4,
-    "lm_weight": 0.7,
-    "token_bonus": 3.0,
+    "lm_weight": 0.9,
+    "token_bonus": 3.6,
     "segment_blanks": 5,
     "segment_max": 200,
 }

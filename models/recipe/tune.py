@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--model", help="or a model file")
     parser.add_argument("--every", type=int, default=6, help="only every so many'th recording")
     parser.add_argument("--chunk", type=int, default=8)
-    parser.add_argument("--beam", type=int, default=16)
+    parser.add_argument("--beam", type=int, default=export.SEARCH["beam"])
     parser.add_argument("--attention", type=numbers, default=[0.0, 0.3, 0.6])
     parser.add_argument("--lm-weight", type=numbers, default=[0.0])
     parser.add_argument("--lm", help="the n-gram of ngram.py")
