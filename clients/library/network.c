@@ -60,7 +60,7 @@ steno_status network_create(network **out_network, steno_error *error)
     if (code != 0) {
         grpc_completion_queue_shutdown(self->queue);
         grpc_completion_queue_destroy(self->queue);
-        grpc_shutdown();
+        grpc_shutdown_blocking();
         memory_free(self);
         return error_set(error, STENO_ERROR_MEMORY, "can't start a thread: %s", strerror(code));
     }
@@ -75,7 +75,7 @@ void network_destroy(network *self)
     grpc_completion_queue_shutdown(self->queue);
     pthread_join(self->thread, NULL);
     grpc_completion_queue_destroy(self->queue);
-    grpc_shutdown();
+    grpc_shutdown_blocking();
     memory_free(self);
 }
 

@@ -9,7 +9,8 @@ import remote
 import running
 import speaking
 from remote import INPUT, USAGE
-from speaking import FORMATS, SPEECH
+from speaking import FORMATS, SPEECH, google
+from speaking import steno as messages
 
 SHIPPED = running.SOURCE / "models" / "en.safetensors"
 RECORDINGS = sorted(SPEECH.glob("*.flac")) + sorted(SPEECH.glob("*.opus"))
@@ -158,6 +159,75 @@ class EqualTest(remote.RemoteTest):
         whole = self.here("--raw", "-", data=live.said.tobytes())
         self.assertTrue(whole.startswith(said[: len(said) // 2]), (said, whole))
         self.assertTrue(said.endswith("\n"))
+
+
+class WireTest(remote.RemoteTest):
+    """What steno.v1 has for its clients, as any of them may ask for it."""
+
+    def setUp(self):
+        super().setUp()
+        self.serve()
+
+    def ask(self, content, options, **config):
+        def requests():
+            yield messages.StreamingRecognizeRequest(
+                streaming_config=messages.StreamingRecognitionConfig(
+                    config=google.RecognitionConfig(language_code="en", **config),
+                    options=messages.RecognitionOptions(**options)))
+            for piece in speaking.pieces(content):
+                yield messages.StreamingRecognizeRequest(audio_content=piece)
+        return list(self.stream(speaking.STENO_V1 + "StreamingRecognize", requests(),
+                                messages.StreamingRecognizeResponse))
+
+    def said(self, responses):
+        return [r.results[0].alternatives[0].transcript.strip() for r in responses if r.results]
+
+    def test_any_channel_and_their_mean(self):
+        path = self.write_noise("three.wav", 6, channels=3)
+        apart = json.loads(self.here("--format", "json", "--per-channel", path))["results"]
+        for channel in (1, 2, 3):
+            self.assertEqual(self.said(self.ask(path.read_bytes(), {"channel": channel})),
+                             [one["text"] for one in apart if one["channel"] == channel])
+        self.assertEqual(self.said(self.ask(path.read_bytes(), {"mix_channels": True})),
+                         self.here(path).splitlines())
+
+    def test_samples_without_a_header(self):
+        content = self.write_noise("talk.wav", 6).read_bytes()[:60000]
+        for name, encoding in (("INT16", "s16"), ("ULAW", "mulaw"), ("ALAW", "alaw")):
+            responses = self.ask(content, {"sample_encoding": name}, sample_rate_hertz=16000)
+            self.assertEqual(self.said(responses), self.here(
+                "--encoding", encoding, "-", data=content).splitlines())
+
+    def test_progress_where_nobody_speaks(self):
+        silence = bytes(2 * 16000 * 20)
+        told = [r.audio_ms for r in self.ask(silence, {"progress_ms": 2000,
+                                                       "sample_encoding": "INT16"},
+                                             sample_rate_hertz=16000) if not r.results]
+        self.assertEqual(told, sorted(told))
+        self.assertGreater(len(told), 1)
+        self.assertLessEqual(told[-1], 20000)
+        for one, other in zip(told, told[1:]):
+            self.assertGreaterEqual(other - one, 2000)
+
+    def test_results_say_when_and_why(self):
+        content = self.write_noise("talk.wav", 15).read_bytes()
+        responses = [r for r in self.ask(content, {"alternative_words": True}, max_alternatives=3)
+                     if r.results]
+        self.assertGreater(len(responses), 1)
+        for response in responses:
+            self.assertGreaterEqual(response.audio_ms,
+                                    speaking.duration_ms(response.results[0].result_end_time) - 80)
+        self.assertGreater(max(len(r.results[0].alternatives) for r in responses), 1)
+
+    def test_refused(self):
+        two = self.write_noise("two.wav", 1, channels=2).read_bytes()
+        for options, details in (
+            ({"channel": 1, "mix_channels": True}, "options.channel: given, but so is mix_channels"),
+            ({"channel": 3}, "channel: 3, should be 0 to 2"),
+            ({"channel": 9}, "channel"),
+            ({"progress_ms": 99}, "options.progress_ms: 99, should be 100 to 60000"),
+        ):
+            self.refuse(details, lambda chosen=options: self.ask(two, chosen))
 
 
 @unittest.skipUnless(SHIPPED.exists(), f"{SHIPPED} is not there")
