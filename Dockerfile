@@ -15,8 +15,8 @@ RUN apt-get build-dep -y --no-install-recommends -P nocheck ./ \
     && DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -b -us -uc -Pnocheck
 
 FROM debian:12-slim
-COPY --from=build /build/libsteno0_*.deb /build/stenod_*.deb /build/steno_*.deb \
-    /build/steno-model-en_*.deb /packages/
+COPY --from=build /build/libsteno0_*.deb /build/libsteno-client0_*.deb /build/stenod_*.deb \
+    /build/steno_*.deb /build/steno-model-en_*.deb /packages/
 RUN apt-get update && apt-get install -y --no-install-recommends /packages/*.deb \
     && rm -rf /packages /var/lib/apt/lists/* \
     && useradd --system --gid steno --no-create-home stenod
