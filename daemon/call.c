@@ -27,6 +27,7 @@
 
 #include "base/memory.h"
 #include "daemon/call_private.h"
+#include "daemon/connections.h"
 
 const char *call_status_name(call_status status)
 {
@@ -229,6 +230,13 @@ static void deliver(call *self, grpc_byte_buffer *buffer)
     grpc_slice_unref(all);
 }
 
+/* What has come whole is no flood (connections.h). */
+static void note_heard(call *self, bool may_send)
+{
+    connections_heard(self->peer, (int)may_send - (int)self->may_send);
+    self->may_send = may_send;
+}
+
 static void on_read(void *owner, bool success)
 {
     call *self = owner;
@@ -237,6 +245,8 @@ static void on_read(void *owner, bool success)
     self->out--;
     self->is_reading = false;
     bool wanted = success && self->session != NULL && !self->finished;
+    if (success && !self->is_over)
+        note_heard(self, buffer != NULL && self->method->client_streams);
     if (wanted && buffer != NULL)
         deliver(self, buffer);
     if (wanted && (buffer == NULL || !self->method->client_streams)) {
@@ -305,6 +315,7 @@ static void on_closed(void *owner, bool success)
     if (self->session != NULL)
         self->method->end(self->session);
     self->session = NULL;
+    note_heard(self, false);
     note_end(self);
     server_forget(self->server, self);
     release(self);
@@ -363,6 +374,7 @@ static void watch_close(call *self)
 
 void call_begin(call *self)
 {
+    note_heard(self, true);
     watch_close(self);
     self->session = self->method->begin(self->method->service, self);
     if (self->session == NULL)
@@ -371,6 +383,7 @@ void call_begin(call *self)
 
 void call_refuse(call *self, call_status status, const char *message)
 {
+    note_heard(self, false);
     watch_close(self);
     call_finish(self, status, message);
 }

@@ -73,7 +73,8 @@ struct call {
     call_status status;
     char message[512];
 
-    bool is_over; /* gRPC has said so; what is out comes back, then the memory goes */
+    bool may_send; /* more messages, for all that connections.h knows */
+    bool is_over;  /* gRPC has said so; what is out comes back, then the memory goes */
     int was_cancelled;
 
     header_copy *copies;

@@ -470,7 +470,7 @@ static steno_status start_server(server *self, const server_options *options, st
     self->place_count = options->address_count;
     steno_status status = STENO_OK;
     if (options->max_connections > 0)
-        status = connections_begin(options->max_connections, error);
+        status = connections_begin(options->max_connections, options->max_message_bytes, error);
     if (status == STENO_OK && options->tls_certificate != NULL)
         status = server_tls_create(options->tls_certificate, options->tls_key,
             options->tls_client_ca, options->address_count, &self->tls, error);
