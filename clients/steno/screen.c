@@ -16,7 +16,11 @@
 
 enum { COLUMNS_DEFAULT = 80, ROWS_DEFAULT = 24 };
 
-static const char erase_below[] = "\r\033[J", erase_right[] = "\033[K";
+static const char erase_right[] = "\033[K";
+
+/* From the cursor's line on.  Not from its first column, since some terminals (tmux) take erasing
+ * all of the screen for the wish to keep what stood there. */
+static const char erase_below[] = "\r\033[K \033[J\r\033[K";
 
 static int descriptor_of(const screen *self)
 {
@@ -123,10 +127,10 @@ void screen_set_level(screen *self, const meter *level, uint64_t heard_ms)
     pthread_mutex_unlock(&self->lock);
 }
 
-/* The lines as bytes that draw them from the cursor on and leave it there. */
-static steno_status make_drawing(const growing *lines, size_t rows, growing *out)
+/* Appends lines, in place of what stands where they go: "\n" between them, or behind each. */
+static steno_status draw_lines(const growing *lines, growing *out)
 {
-    steno_status status = growing_add(out, "\r", 1);
+    steno_status status = STENO_OK;
     for (size_t at = 0; at < lines->size && status == STENO_OK;) {
         const char *end = memchr(lines->bytes + at, '\n', lines->size - at);
         size_t size = end != NULL ? (size_t)(end - lines->bytes) - at : lines->size - at;
@@ -137,14 +141,27 @@ static steno_status make_drawing(const growing *lines, size_t rows, growing *out
             status = growing_add(out, "\r\n", 2);
         at += size + (end != NULL);
     }
+    return status;
+}
+
+/* Appends what draws `rows` lines from the cursor on, nothing else below it, and leaves it there.
+ */
+static steno_status make_drawing(const growing *lines, size_t rows, growing *out)
+{
+    if (rows == 0)
+        return growing_add(out, erase_below, sizeof erase_below - 1);
+    steno_status status = growing_add(out, "\r", 1);
+    if (status == STENO_OK)
+        status = draw_lines(lines, out);
     char back[32];
     int size = rows > 1 ? snprintf(back, sizeof back, "\033[J\033[%zuA\r", rows - 1)
                         : snprintf(back, sizeof back, "\033[J\r");
     return status == STENO_OK ? growing_add(out, back, (size_t)size) : status;
 }
 
-/* Under the lock; drawn: whether to draw also what stands there already. */
-static steno_status draw(screen *self, bool anew)
+/* Under the lock; above: lines to stay above what may change, each with "\n", or NULL; anew: draw
+ * also what stands there already. */
+static steno_status draw(screen *self, const growing *above, bool anew)
 {
     if (self->kind == SCREEN_PLAIN || self->suspended)
         return STENO_OK;
@@ -163,7 +180,10 @@ static steno_status draw(screen *self, bool anew)
         if (self->kind == SCREEN_STATUS) {
             console_progress(self->console, lines.size > 0 ? lines.bytes : "");
         } else {
-            status = make_drawing(&lines, rows, &bytes);
+            if (above != NULL && (status = growing_add(&bytes, "\r", 1)) == STENO_OK)
+                status = draw_lines(above, &bytes);
+            if (status == STENO_OK)
+                status = make_drawing(&lines, rows, &bytes);
             if (status == STENO_OK)
                 status = console_write(self->console, bytes.bytes, bytes.size);
         }
@@ -190,7 +210,7 @@ static void erase(screen *self)
 steno_status screen_draw(screen *self)
 {
     pthread_mutex_lock(&self->lock);
-    steno_status status = draw(self, false);
+    steno_status status = draw(self, NULL, false);
     pthread_mutex_unlock(&self->lock);
     return status;
 }
@@ -200,16 +220,14 @@ steno_status screen_add_final(screen *self, const char *text)
     pthread_mutex_lock(&self->lock);
     keep(&self->text, "");
     layout_shape shape = shape_of(self);
-    growing bytes = {0};
+    growing lines = {0};
+    steno_status status = layout_final(text, &shape, &lines);
     /* One write: where the forming text stood, the final one, and the rest below it. */
-    steno_status status = growing_add(&bytes, erase_below, sizeof erase_below - 1);
-    if (status == STENO_OK)
-        status = layout_final(text, &shape, &bytes);
-    if (status == STENO_OK)
-        status = console_write(self->console, bytes.bytes, bytes.size);
-    growing_finish(&bytes);
-    if (status == STENO_OK)
-        status = draw(self, true);
+    if (status == STENO_OK && self->suspended)
+        status = console_write(self->console, lines.bytes, lines.size);
+    else if (status == STENO_OK)
+        status = draw(self, &lines, true);
+    growing_finish(&lines);
     pthread_mutex_unlock(&self->lock);
     return status;
 }
@@ -219,7 +237,7 @@ void screen_say(screen *self, const char *message)
     pthread_mutex_lock(&self->lock);
     erase(self);
     console_error(self->console, NULL, message);
-    (void)draw(self, true); /* the next drawing tells if it failed */
+    (void)draw(self, NULL, true); /* the next drawing tells if it failed */
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -237,7 +255,7 @@ void screen_resume(screen *self)
     pthread_mutex_lock(&self->lock);
     self->suspended = false;
     silence_keyboard(self);
-    (void)draw(self, true);
+    (void)draw(self, NULL, true);
     pthread_mutex_unlock(&self->lock);
 }
 
