@@ -32,6 +32,9 @@ enum {
  * the recogniser's is several times as long. */
 #define LATENCY_SECONDS 0.05
 
+/* Several times as long as a device takes between two blocks. */
+#define ALIVE_SECONDS 0.5
+
 struct steno_device_list {
     steno_device *devices;  /* [count] */
     PaDeviceIndex *indices; /* [count] */
@@ -399,10 +402,20 @@ failed:
     return self->failure.status;
 }
 
+/* PortAudio's thread may run in circles after a device has gone, and stopping would wait for it for
+ * ever; aborting ends it.  While audio comes stopping is better, as it interrupts nothing halfway.
+ */
 void steno_capture_stop(steno_capture *self)
 {
-    if (self->stream && !self->stopped)
-        Pa_StopStream(self->stream);
+    if (self->stream && self->intake && !self->stopped) {
+        bool alive = self->failure.status == STENO_OK &&
+                     (intake_offered(self->intake) != self->offered_seen ||
+                         Pa_GetStreamTime(self->stream) - self->offered_time < ALIVE_SECONDS);
+        if (alive)
+            Pa_StopStream(self->stream);
+        else
+            Pa_AbortStream(self->stream);
+    }
     self->stopped = true;
 }
 
