@@ -402,9 +402,10 @@ failed:
     return self->failure.status;
 }
 
-/* PortAudio's thread may run in circles after a device has gone, and stopping would wait for it for
- * ever; aborting ends it.  While audio comes stopping is better, as it interrupts nothing halfway.
- */
+/* Stopping waits for PortAudio's thread, which may wait for a device that gives nothing any more;
+ * aborting does not.  While audio comes stopping is better, as it interrupts nothing halfway.
+ * (PortAudio 19.6 has one case in which neither returns: its thread runs in circles where a device
+ * goes before it has given its first block.) */
 void steno_capture_stop(steno_capture *self)
 {
     if (self->stream && self->intake && !self->stopped) {
