@@ -192,9 +192,11 @@ class Listening:
     def says(self, words, patience=PATIENCE):
         """Waits for these words on standard error."""
         def said():
-            if self.process.poll() is not None:
-                raise AssertionError(f"ended: {self.text('stderr')}")
-            return words in self.text("stderr")
+            ended = self.process.poll() is not None
+            if words in self.text("stderr"):
+                return True
+            assert not ended, f"ended: {self.text('stderr')}"
+            return False
         until(said, f"steno says '{words}'", patience)
 
     def end(self, number=signal.SIGINT, patience=PATIENCE):
