@@ -26,6 +26,7 @@ enum { INBOX_MESSAGES = 8 };
 
 struct call {
     /* Constant. */
+    network *network;
     grpc_call *grpc;
     call_owner owner;
     operation opening, writing, greeting, reading, ending;
@@ -51,6 +52,7 @@ struct call {
 static void start(call *self, const grpc_op *op, operation *tag)
 {
     self->out++;
+    atomic_fetch_add_explicit(&self->network->begun, 1, memory_order_release);
     if (grpc_call_start_batch(self->grpc, op, 1, tag, NULL) != GRPC_CALL_OK) {
         self->out--;
         grpc_call_cancel(self->grpc, NULL);
@@ -277,6 +279,7 @@ steno_status call_create(connection *to, const char *path, uint32_t timeout_ms,
     call *self = memory_allocate(1, sizeof *self);
     if (self == NULL)
         return error_memory(error);
+    self->network = to->network;
     self->owner = *owner;
     self->opening = (operation){on_opened, self};
     self->writing = (operation){on_written, self};

@@ -33,6 +33,7 @@ static void *run(void *argument)
             return NULL;
         if (event.type != GRPC_OP_COMPLETE)
             continue;
+        atomic_load_explicit(&self->begun, memory_order_acquire);
         const operation *one = event.tag;
         one->done(one->owner, event.success != 0);
     }
