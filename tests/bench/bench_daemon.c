@@ -403,8 +403,10 @@ int main(int argc, char **argv)
     if (self.json)
         print_json(&self, stream_kb(&self));
     else
-        printf("\nThe most of these that it keeps up with: %u.  A further stream: %.0f KiB.\n",
-            holding, stream_kb(&self));
+        printf("\nThe most of these that it keeps up with: %u.\n", holding);
+    /* One load alone has no slope. */
+    if (!self.json && stream_kb(&self) > 0)
+        printf("Memory of a further stream: %.0f KiB.\n", stream_kb(&self));
     for (size_t i = 0; i < self.load_count; i++)
         live_report_finish(&self.loads[i].live);
     memory_free(self.audio);
