@@ -305,6 +305,15 @@ class Several(remote.RemoteTest):
                               "--threads", 1, *options])
         return program, "127.0.0.1:" + program.wait_for(r"listening on 127.0.0.1:(\d+)")[1]
 
+    def decode(self, name, pause_s):
+        """A recording as 16-bit samples, and a pause."""
+        if shutil.which("sox") is None:
+            self.skipTest("sox is not installed")
+        raw = subprocess.run(["sox", str(speaking.SPEECH / name), "-t", "raw", "-r", "16000", "-c",
+                              "1", "-e", "signed", "-b", "16", "-"], check=True,
+                             capture_output=True).stdout
+        return speaking.array.array("h", raw + bytes(2 * 16000 * pause_s))
+
     def test_one_of_them_is_not_there(self):
         _, there = self.start_server(speaking.MODEL)
         paths = [self.write_noise(f"{i}.wav", 3, seed=i) for i in range(3)]
@@ -330,14 +339,7 @@ class Several(remote.RemoteTest):
     def test_another_goes_on_where_one_dies(self):
         """The demo recording four times with pauses: the server that has it dies after the first
         finals.  Those stay, and the rest is heard by the other, nothing twice."""
-        def decode(path):
-            return subprocess.run(["sox", str(path), "-t", "raw", "-r", "16000", "-c", "1", "-e",
-                                   "signed", "-b", "16", "-"], check=True,
-                                  capture_output=True).stdout
-        if shutil.which("sox") is None:
-            self.skipTest("sox is not installed")
-        pause = bytes(2 * 16000 * 2)
-        content = speaking.array.array("h", (decode(speaking.SPEECH / "demo.flac") + pause) * 4)
+        content = self.decode("demo.flac", 2) * 4
         (one, first), (_, second) = self.start_server(SHIPPED), self.start_server(SHIPPED)
         live = remote.Live(self, "--server", first, "--server", second, "--format", "tsv")
         live.say_until(lambda: len(live.lines) > 20, content)
@@ -362,6 +364,37 @@ class Several(remote.RemoteTest):
                       for one in (starts, expected)]
             self.assertLess(abs(counts[0] - counts[1]), counts[1] * 0.4, (index, rows))
         self.assertEqual(len(set(starts)), len(starts))
+
+
+    @unittest.skipUnless(SHIPPED.exists(), f"{SHIPPED} is not there")
+    def test_channels_apart_go_on_each_from_its_own_place(self):
+        """Two voices whose pauses do not meet: what one has said finally is not heard again because
+        the other has not."""
+        one, other = self.decode("demo.flac", 1) * 3, self.decode("777-126732-0053.flac", 2) * 4
+        length = min(len(one), len(other))
+        content = speaking.interleave(one[:length], other[:length])
+        (first, address), (_, second) = self.start_server(SHIPPED), self.start_server(SHIPPED)
+        live = remote.Live(self, "--server", address, "--server", second, "--channels", 2,
+                           "--per-channel", "--format", "tsv")
+        # More than the server can hold back: when it is taken, it has heard most of the first half.
+        live.say(content[: len(content) // 2])
+        live.say(content[len(content) // 2 : len(content) * 5 // 8])
+        first.tell(signal.SIGKILL)
+        first.finish()
+        live.say(content[len(live.said):])
+        self.assertEqual(live.finish(), (0, ""))
+        alone = self.here("--channels", 2, "--per-channel", "--format", "tsv", "-",
+                          data=content.tobytes(), model=SHIPPED)
+
+        def starts(text, channel):
+            rows = [line.split("\t") for line in text.splitlines()[1:]]
+            return [int(row[0]) for row in rows if row[2] == str(channel)]
+
+        for channel in (1, 2):
+            found, expected = starts("".join(live.lines), channel), starts(alone, channel)
+            self.assertEqual(len(set(found)), len(found))
+            self.assertLess(abs(len(found) - len(expected)), len(expected) * 0.3,
+                            (channel, live.lines))
 
 
 if __name__ == "__main__":
