@@ -405,7 +405,7 @@ failed:
 /* Stopping waits for PortAudio's thread, which may wait for a device that gives nothing any more;
  * aborting does not.  While audio comes stopping is better, as it interrupts nothing halfway.
  * (PortAudio 19.6 has one case in which neither returns: its thread runs in circles where a device
- * goes before it has given its first block.) */
+ * goes at the wrong moment, before it has given its first block for instance.) */
 void steno_capture_stop(steno_capture *self)
 {
     if (self->stream && self->intake && !self->stopped) {

@@ -36,7 +36,7 @@ def arguments():
     parser.add_argument("--recording", default="demo.flac", help="of tests/data/speech")
     parser.add_argument("--chunks", type=int, nargs="+", default=[160, 320, 640, 1280])
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("options", nargs="*", help="handed to steno listen, after --")
+    parser.add_argument("options", nargs="*", help="handed to steno listen and transcribe, after --")
     return parser.parse_args()
 
 

@@ -125,7 +125,7 @@ class Sound:
 
     def await_listener(self):
         until(lambda: self.listeners() > 0, "someone listens")
-        # PortAudio does not survive losing a device that has given nothing yet.
+        # PortAudio may not survive losing a device that has given nothing yet.
         time.sleep(0.5)
 
     def play_on(self, samples):
