@@ -320,8 +320,8 @@ static steno_status feed_block(live *self)
 
 static void take_event(live *self, const steno_result *result)
 {
-    if (self->mark == LAYOUT_FINISHING)
-        return;
+    if (self->mark == LAYOUT_FINISHING || self->mark == LAYOUT_LOST)
+        return; /* of audio that has long been heard */
     bool begins = result->event == STENO_EVENT_SPEECH_BEGIN;
     self->endpoint_ms = heard_ms(self);
     set_mark(self, begins ? LAYOUT_SPEECH : LAYOUT_ENDPOINT);

@@ -96,7 +96,7 @@ typedef struct steno_capture steno_capture;
  * as long as the sound system does, which for one that does not answer is for ever. */
 STENO_API steno_status steno_capture_open(
     const steno_capture_options *options, steno_capture **out_capture, steno_error *error);
-/* NULL is fine. */
+/* NULL is fine.  Takes as long as the sound system does, too. */
 STENO_API void steno_capture_close(steno_capture *capture);
 
 STENO_API const steno_capture_info *steno_capture_get_info(const steno_capture *capture);
