@@ -17,6 +17,7 @@ import torch
 
 import export
 import ngram
+import ngram_counts
 import ngram_trie
 import safetensors
 from features import LogMel
@@ -130,7 +131,7 @@ def random_lines(seed, lines):
 
 def ngram_golden():
     texts = (random_lines(1, 400), random_lines(2, 100))
-    counts = ngram.count_texts(texts, NGRAM_ORDER, NGRAM_TOKENS, 2)
+    counts = ngram_counts.count(texts, NGRAM_ORDER, NGRAM_TOKENS, ngram.cuts(NGRAM_ORDER, 2))
     arrays, description = ngram.build(*counts, 3.0, 900, 2)
     tokens = random_lines(3, 60)
     scores = ngram_trie.Ngram(arrays, description).scores(tokens)

@@ -137,9 +137,9 @@ def compact(levels, order):
     return out
 
 
-def count_texts(texts, order, vocabulary, cut, jobs=1):
-    cuts = {n: 1 if n < 3 else min(2, cut) if n == 3 else cut for n in range(2, order + 1)}
-    return ngram_counts.count(texts, order, vocabulary, cuts, jobs)
+def cuts(order, cut):
+    """How often an n-gram of each order occurs that is looked at."""
+    return {n: 1 if n < 3 else min(2, cut) if n == 3 else cut for n in range(2, order + 1)}
 
 
 def build(levels, rare, text_weight, size, rounds):
@@ -152,13 +152,14 @@ def build(levels, rare, text_weight, size, rounds):
 
 def counts_of(arguments, units):
     if arguments.counts and os.path.exists(arguments.counts):
-        return ngram_counts.load(arguments.counts)
+        return ngram_counts.load(arguments.counts, cuts(MAX_ORDER, arguments.cut))
     texts = [np.zeros(0, np.uint16)]
     for path in filter(None, (arguments.books, arguments.text)):
         tokens, words = ngram_counts.read_tokens(units, path, arguments.jobs)
         texts.append(tokens)
         print(f"{os.path.basename(path)}: {words} words, {len(tokens)} units", flush=True)
-    counts = count_texts(texts[-2:], arguments.order, units.size, arguments.cut, arguments.jobs)
+    cut = cuts(arguments.order, arguments.cut)
+    counts = ngram_counts.count(texts[-2:], arguments.order, units.size, cut, arguments.jobs)
     if arguments.counts:
         ngram_counts.save(arguments.counts, *counts)
     return counts
@@ -173,7 +174,7 @@ def main():
     parser.add_argument("--heldout", nargs="*", default=[])
     parser.add_argument("--order", type=int, default=MAX_ORDER, choices=range(2, MAX_ORDER + 1))
     parser.add_argument("--size", type=int, default=5000000, help="n-grams kept, about")
-    parser.add_argument("--cut", type=int, default=3, help="n-grams of order 4 and up as frequent as that are looked at")
+    parser.add_argument("--cut", type=int, default=5, help="n-grams of order 4 and up as frequent as that are looked at")
     parser.add_argument("--rounds", type=int, default=3, help="of pruning")
     parser.add_argument("--jobs", type=int, default=1, help="processes that read and count")
     parser.add_argument("--counts", help="file (.npz) to keep the counts in, or to take them from if it is there")

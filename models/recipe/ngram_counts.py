@@ -233,6 +233,7 @@ def link(levels):
         else:
             above = levels[n - 1].suffix[level.parent]
             level.suffix = find(levels[n - 1], above, level.token).astype(np.int32)
+            levels[n - 1].keys = None  # memory
             assert (level.suffix >= 0).all()
 
 
@@ -244,10 +245,17 @@ def save(path, levels, rare):
     np.savez(path, rare=rare, **columns)
 
 
-def load(path):
+def load(path, cut):
+    """Counts saved with the same `cut` or a lower one."""
+    levels, places = {}, None
     with np.load(path) as f:
         rare = f["rare"]
-        names = ("parent", "token", "counts", "follow")
-        levels = {n: Level(*(f[f"{n}.{name}"] for name in names)) for n in range(1, len(rare))}
+        for n in range(1, len(rare)):
+            parent, token, counts, follow = (f[f"{n}.{name}"] for name in ("parent", "token", "counts", "follow"))
+            good = counts.sum(0) >= (cut[n] if n > 1 else 0)
+            if n > 1:
+                parent = places[parent[good]]
+            levels[n] = Level(parent, token[good], counts[:, good], follow[:, good])
+            places = (np.cumsum(good) - 1).astype(np.int32)
     link(levels)
     return levels, rare

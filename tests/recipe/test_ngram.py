@@ -86,6 +86,24 @@ class Counts(unittest.TestCase):
             for name, follow in zip(self.names[n], self.levels[n].follow.T):
                 self.assertEqual(tuple(follow), (followed[0][name], followed[1][name]))
 
+    def test_saved(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "counts.npz")
+            ngram_counts.save(path, self.levels, self.tables)
+            for cut in (self.cut, {2: 2, 3: 3, 4: 6}):
+                wanted, _ = ngram_counts.count(self.texts, ORDER, VOCABULARY, cut)
+                levels, tables = ngram_counts.load(path, cut)
+                self.assertTrue((tables == self.tables).all())
+                self.assertEqual(spelled(levels), spelled(wanted))
+                for n in range(1, ORDER + 1):
+                    self.assertTrue((levels[n].counts == wanted[n].counts).all())
+                    self.assertTrue((levels[n].follow == wanted[n].follow).all())
+
+    def test_side_by_side(self):
+        levels, tables = ngram_counts.count(self.texts, ORDER, VOCABULARY, self.cut, jobs=2)
+        self.assertEqual(spelled(levels), self.names)
+        self.assertTrue((tables == self.tables).all())
+
     def test_suffixes(self):
         for n in range(2, ORDER + 1):
             for name, suffix in zip(self.names[n], self.levels[n].suffix):
