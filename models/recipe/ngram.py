@@ -1,7 +1,6 @@
 """The language model: a pruned n-gram over the units, as a trie of small arrays.
 
-    python3 ngram.py --data DIR --books books.txt --text modern.txt --size 5000000 \\
-        --heldout heldout_books.txt.xz heldout_modern.txt.xz
+    python3 ngram.py --data DIR --books books.txt --text modern.txt --heldout heldout.txt.xz
 
 Two kinds of text are counted apart (ngram_counts.py) and joined: books (much; books.py makes them)
 and others (little), an event of which counts --text-weight times.  Without --books there is one.
@@ -170,12 +169,12 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--text", required=True)
     parser.add_argument("--books")
-    parser.add_argument("--text-weight", type=float, default=4.0)
+    parser.add_argument("--text-weight", type=float, default=6.0)
     parser.add_argument("--heldout", nargs="*", default=[])
     parser.add_argument("--order", type=int, default=MAX_ORDER, choices=range(2, MAX_ORDER + 1))
-    parser.add_argument("--size", type=int, default=5000000, help="n-grams kept, about")
+    parser.add_argument("--size", type=int, default=6200000, help="n-grams kept, about")
     parser.add_argument("--cut", type=int, default=5, help="n-grams of order 4 and up as frequent as that are looked at")
-    parser.add_argument("--rounds", type=int, default=3, help="of pruning")
+    parser.add_argument("--rounds", type=int, default=2, help="of pruning")
     parser.add_argument("--jobs", type=int, default=1, help="processes that read and count")
     parser.add_argument("--counts", help="file (.npz) to keep the counts in, or to take them from if it is there")
     parser.add_argument("--out", help="lm.npz in DIR unless given")
