@@ -142,13 +142,21 @@ static steno_status choose_operators(
     return error_set(error, STENO_ERROR_ARGUMENT, "operators: %d is none of them", (int)operators);
 }
 
+/* int8 with a scale for each row is as accurate as the others and the fastest of all
+ * (docs/measurements.md). */
+static nn_precision fastest_precision(const nn_ops *ops)
+{
+    if (ops->supports(NN_PRECISION_INT8))
+        return NN_PRECISION_INT8;
+    return ops->supports(NN_PRECISION_BF16) ? NN_PRECISION_BF16 : NN_PRECISION_F32;
+}
+
 static steno_status choose_precision(
     steno_model *model, steno_precision precision, steno_error *error)
 {
     switch (precision) {
     case STENO_PRECISION_AUTO:
-        model->precision =
-            model->ops->supports(NN_PRECISION_BF16) ? NN_PRECISION_BF16 : NN_PRECISION_F32;
+        model->precision = fastest_precision(model->ops);
         return STENO_OK;
     case STENO_PRECISION_F32:
         model->precision = NN_PRECISION_F32;
