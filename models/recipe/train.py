@@ -100,7 +100,7 @@ class Stage:
         # Short recordings first, and nothing hidden from the network until it flies.
         self.longest_s = 6.0 if progress < frames / 3 else 10.0 if progress < frames else 17.0
         self.level = 0.0 if self.frame_targets else arguments.level
-        self.mask = arguments.mask if not self.frame_targets and progress < 0.9 else 0.0
+        self.mask = arguments.mask if not self.frame_targets and progress < 0.97 else 0.0
         self.sample_units = arguments.sample_units and not self.frame_targets
 
 
@@ -315,7 +315,7 @@ def main():
     if arguments.resume:
         checkpoint = torch.load(os.path.join(arguments.out, "checkpoint.pt"), map_location="cpu")
         grow_ctc(checkpoint, arguments.ctc_frames)
-        network = Network(Config(**checkpoint["config"]))
+        network = Network(Config(**{**checkpoint["config"], "dropout": arguments.dropout}))
         network.load_state_dict(checkpoint["weights"])
         clock[0], clock[1] = checkpoint["minutes"], checkpoint["hours"]
     else:

@@ -175,11 +175,14 @@ STENO_API steno_status steno_client_stream_finish(steno_client_stream *stream);
 
 /* The next result, valid until the next call of next on this stream; *out_channel (may be NULL): 1,
  * 2, ... with per_channel, else 0.  STENO_AGAIN: none now.  STENO_END: that was the last.  Errors
- * come after the last result of the server, stick, and name its address: NOT_FOUND     it can't be
- * reached (no such host, nobody listens, no answer in time) PERMISSION    its certificate or ours
- * is not believed, or our token is not LIMIT         it is full ARGUMENT      it refuses an option,
- * or the audio UNSUPPORTED   it is no Steno server, or one that can't do what was asked IO the
- * connection was lost, or the server ends MEMORY, INTERNAL */
+ * come after the last result of the server, stick, and name its address:
+ *     NOT_FOUND    it can't be reached: no such host, nobody listens, no answer in time
+ *     PERMISSION   its certificate or ours is not believed, or our token is not
+ *     LIMIT        it is full
+ *     ARGUMENT     it refuses an option, or the audio
+ *     UNSUPPORTED  it is no Steno server, or one that can't do what was asked
+ *     IO           the connection was lost, or the server ends
+ *     MEMORY, INTERNAL */
 STENO_API steno_status steno_client_stream_next(steno_client_stream *stream,
     const steno_result **out_result, unsigned *out_channel, steno_error *error);
 
