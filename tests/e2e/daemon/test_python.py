@@ -47,7 +47,7 @@ class PythonTest(speaking.SpeechTest):
     def tls_address(self):
         if self.authority is None:
             self.skipTest(certificates.UNABLE)
-        return "localhost:" + self.program.wait_for(r"listening on tls:127.0.0.1:(\d+)")[1]
+        return "127.0.0.1:" + self.program.wait_for(r"listening on tls:127.0.0.1:(\d+)")[1]
 
 
 class Package(PythonTest):
