@@ -170,7 +170,7 @@ def main():
         golden, encodings = stages(network, samples, chunk)
         tensors = {name: golden[name] for name in golden if name not in ("golden.samples", "golden.log_mel")}
         best = golden["golden.ctc"].argmax(-1)
-        spikes = [t for t in range(len(best)) if best[t] and (t == 0 or best[t] != best[t - 1])]
+        spikes = [t for t in range(len(best)) if best[t] and (t == 0 or best[t] != best[t - 1])] or [0]  # an untrained network hears nothing
         triggers = [t // network.config.ctc_frames for t in spikes]
         tensors.update(attention_steps(network, encodings, [0] + [int(best[t]) for t in spikes[:-1]], triggers))
         metadata = {"recording": arguments.recording.rsplit("/", 1)[-1]}

@@ -203,7 +203,7 @@ class WireTest(remote.RemoteTest):
                                                        "sample_encoding": "INT16"},
                                              sample_rate_hertz=16000) if not r.results]
         self.assertEqual(told, sorted(told))
-        self.assertGreater(len(told), 1)
+        self.assertTrue(told)  # a quick server may be further when it says so first
         self.assertLessEqual(told[-1], 20000)
         for one, other in zip(told, told[1:]):
             self.assertGreaterEqual(other - one, 2000)
