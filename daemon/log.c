@@ -175,12 +175,23 @@ void log_init(log_sink *self)
 {
     self->has_journal = systemd_has_journal();
     log_set(self, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    log_set_transcripts(self, false);
 }
 
 void log_set(log_sink *self, log_level level, log_format format)
 {
     atomic_store_explicit(&self->level, level, memory_order_relaxed);
     atomic_store_explicit(&self->format, format, memory_order_relaxed);
+}
+
+void log_set_transcripts(log_sink *self, bool wanted)
+{
+    atomic_store_explicit(&self->transcripts, wanted, memory_order_relaxed);
+}
+
+bool log_wants_transcripts(const log_sink *self)
+{
+    return atomic_load_explicit(&self->transcripts, memory_order_relaxed);
 }
 
 bool log_wants(const log_sink *self, log_level level)

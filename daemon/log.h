@@ -6,7 +6,8 @@
  *     json    {"time":"2030-01-02T03:04:05.678Z","level":"info","message":"call ended",...}
  *
  * What clients say comes into the log as fields only, and control characters in it are escaped: a
- * line is an entry.  Audio and transcripts never come into it.
+ * line is an entry.  Audio never comes into it, and transcripts only where that was asked for
+ * (heard.h).
  *
  * Any thread.  An entry is one write; what can't be written is lost.
  */
@@ -35,15 +36,19 @@ typedef enum log_format {
 typedef struct log_sink {
     _Atomic uint32_t level;  /* of the least important entries written */
     _Atomic uint32_t format; /* a log_format */
-    bool has_journal;        /* constant after init */
+    _Atomic bool transcripts;
+    bool has_journal; /* constant after init */
 } log_sink;
 
-/* Text, entries of LOG_LEVEL_INFO and above. */
+/* Text, entries of LOG_LEVEL_INFO and above, no transcripts. */
 void log_init(log_sink *self);
 void log_set(log_sink *self, log_level level, log_format format);
+/* Whether what is recognised may be written; of no effect on what has been. */
+void log_set_transcripts(log_sink *self, bool wanted);
 
 /* Whether entries of a level are written at all. */
 bool log_wants(const log_sink *self, log_level level);
+bool log_wants_transcripts(const log_sink *self);
 
 /* A field's name: lower case and underscores; its text may be anything, NULL leaves it out. */
 typedef struct log_field {

@@ -133,6 +133,7 @@ int main(int argc, char **argv)
         printf("The settings are right.\n");
     } else {
         log_set(&log, (log_level)options.log_level, (log_format)options.log_format);
+        log_set_transcripts(&log, options.log_transcripts);
         result = run(&options, &log, sockets, argc, argv);
     }
     options_finish(&options);

@@ -82,6 +82,8 @@ static const option_entry entries[] = {
         "what to log: error, warning, info or debug, each with those before it", true},
     {"log-format", "monitoring", "FORMAT", OPTION_CHOICE, AT(log_format), 0, 0, log_formats, "text",
         "lines of text, or json: an object a line", true},
+    {"log-transcripts", "monitoring", NULL, OPTION_SWITCH, AT(log_transcripts), 0, 0, NULL, NULL,
+        "also log what was said, to find out why a transcript is what it is", true},
     {"config", NULL, "FILE", OPTION_TEXT, AT(config), 0, 0, NULL, NULL,
         "settings: lines of \"option = value\" under [server], [recognition], [limits] and "
         "[monitoring]",

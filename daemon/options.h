@@ -68,6 +68,7 @@ typedef struct daemon_options {
     char *http;
     uint32_t log_level;  /* a log_level */
     uint32_t log_format; /* a log_format */
+    bool log_transcripts;
 
     /* Sockets are handed over: no addresses are preset. */
     bool has_sockets;

@@ -80,7 +80,7 @@ static steno_status add_methods(
     return STENO_OK;
 }
 
-static speech_options speech_settings(const daemon_options *options)
+static speech_options speech_settings(const daemon_options *options, log_sink *log)
 {
     return (speech_options){
         .model_path = options->model,
@@ -88,13 +88,14 @@ static speech_options speech_settings(const daemon_options *options)
         .threads = options->threads,
         .backlog_ms = options->backlog_seconds * 1000,
         .chunk_ms = options->chunk_ms,
+        .log = log,
     };
 }
 
 static steno_status create_services(parts *self, const daemon_options *options, steno_error *error)
 {
     const call_method *const *methods;
-    const speech_options settings = speech_settings(options);
+    const speech_options settings = speech_settings(options, self->log);
     steno_status status = speech_create(&settings, &self->speech, error);
     if (status < 0)
         return status;
@@ -154,6 +155,13 @@ static void warn_of_certificate(const parts *self, const certificates *read)
     strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &date);
     log_say(self->log, LOG_LEVEL_WARNING, "the certificate for TLS %s on %s",
         end <= now ? "has expired" : "expires", text);
+}
+
+static void warn_of_transcripts(const parts *self, const daemon_options *options)
+{
+    if (options->log_transcripts)
+        log_say(self->log, LOG_LEVEL_WARNING,
+            "log-transcripts: what clients say is written here, for all to read who may read this");
 }
 
 static steno_status read_certificates(
@@ -321,6 +329,7 @@ static void announce(const parts *self)
     uint32_t threads = steno_engine_threads(speech_engine(self->speech));
     log_say(self->log, LOG_LEVEL_INFO, "model %s, %u %s, at most %u streams", model, threads,
         threads == 1 ? "thread" : "threads", options->max_streams);
+    warn_of_transcripts(self, options);
 }
 
 steno_status parts_run(parts *self, steno_error *error)
@@ -377,7 +386,7 @@ static steno_status check_changes(
 static steno_status prepare(
     parts *self, const daemon_options *options, changes *out, steno_error *error)
 {
-    const speech_options how = speech_settings(options);
+    const speech_options how = speech_settings(options, self->log);
     const auth_setting who = auth_settings(options);
     steno_status status = check_changes(self, options, error);
     if (status == STENO_OK)
@@ -403,7 +412,9 @@ static void commit(parts *self, const daemon_options *options, changes *all)
     monitor_set(self->monitor, options->max_streams, self->certificates.expires_s);
     atomic_store(&self->drain_seconds, options->drain_seconds);
     log_set(self->log, (log_level)options->log_level, (log_format)options->log_format);
+    log_set_transcripts(self->log, options->log_transcripts);
     warn_of_certificate(self, &self->certificates);
+    warn_of_transcripts(self, options);
 }
 
 steno_status parts_reload(parts *self, const daemon_options *options, steno_error *error)

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/heard.h"
 #include "steno/stream.h"
 
 enum {
@@ -534,6 +535,8 @@ steno_status session_next(session *s, session_output *out, steno_error *error)
             return status;
     }
     *out = s->waiting[0];
+    if (s->setting.log != NULL && !out->is_event && out->result.result->is_final)
+        heard_final(s->setting.log, s->config.log_id, &out->result);
     s->waiting_count--;
     memmove(s->waiting, s->waiting + 1, s->waiting_count * sizeof *s->waiting);
     return STENO_OK;

@@ -15,6 +15,7 @@
 #ifndef DAEMON_SESSION_H
 #define DAEMON_SESSION_H
 
+#include "daemon/log.h"
 #include "daemon/wire.h"
 #include "steno/engine.h"
 
@@ -27,6 +28,7 @@ typedef struct session_setting {
     /* Called on a worker thread when advance or next may have something to do. */
     void (*ready)(void *context);
     void *context;
+    log_sink *log; /* for transcripts (heard.h); NULL: none.  Borrowed until destroy */
 } session_setting;
 
 typedef struct session session;

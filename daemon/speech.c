@@ -26,7 +26,7 @@ static steno_status start_operation(speech *self, call *rpc, wire_output *output
         return error_memory(error);
     wire_request_init(request);
     steno_status status = read(request, bytes, size, error);
-    request->config.request_id = speech_next_request_id(self);
+    speech_name_request(self, rpc, &request->config);
     if (status == STENO_OK)
         status = operations_start(self->operations, request, call_client(rpc), output, error);
     if (status != STENO_OK) {
@@ -201,9 +201,12 @@ void speech_fail(call *rpc, const steno_error *error)
     call_finish(rpc, speech_call_status(error->status), error->message);
 }
 
-int64_t speech_next_request_id(speech *self)
+_Static_assert((int)WIRE_LOG_ID >= (int)CALL_REQUEST_ID_BYTES, "a call's id is whole in the log");
+
+void speech_name_request(speech *self, const call *rpc, wire_config *config)
 {
-    return ++self->last_request_id;
+    config->request_id = ++self->last_request_id;
+    snprintf(config->log_id, sizeof config->log_id, "%s", call_request_id(rpc));
 }
 
 /* ---- The model, and others in its place ---- */
@@ -283,6 +286,7 @@ steno_status speech_prepare(
         change->setting.engine = self->engine;
         change->setting.chunk_ms = choose_chunk(change->setting.model, options->chunk_ms);
         change->setting.backlog_ms = options->backlog_ms;
+        change->setting.log = options->log;
         status = try_stream(&change->setting, error);
     }
     if (status == STENO_OK)

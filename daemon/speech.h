@@ -14,6 +14,7 @@
 
 #include "daemon/call.h"
 #include "daemon/fingerprint.h"
+#include "daemon/log.h"
 #include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/status.h"
@@ -24,6 +25,7 @@ typedef struct speech_options {
     uint32_t threads;    /* workers; 0: one per core */
     uint32_t backlog_ms; /* audio that a stream may have waiting before its call is not read on */
     uint32_t chunk_ms;   /* latency against accuracy; 0: the model's largest */
+    log_sink *log;       /* for transcripts, where it wants them; borrowed until destroy */
 } speech_options;
 
 typedef struct speech speech;

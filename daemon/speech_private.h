@@ -49,7 +49,8 @@ call_status speech_call_status(steno_status status);
 /* Ends a call with an error. */
 void speech_fail(call *call, const steno_error *error);
 
-int64_t speech_next_request_id(speech *speech);
+/* Gives the request its number, and its call's id for the log. */
+void speech_name_request(speech *speech, const call *call, wire_config *config);
 
 /* A session with the model and settings of this moment; any thread.  As session_create. */
 steno_status speech_begin_session(speech *speech, const wire_config *config,

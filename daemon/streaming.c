@@ -228,7 +228,7 @@ static steno_status take_config(streaming *s, steno_error *error)
     if (s->session != NULL)
         return error_set(error, STENO_ERROR_ARGUMENT,
             "streaming_request: a configuration comes in the first message only");
-    s->request.config.request_id = speech_next_request_id(s->speech);
+    speech_name_request(s->speech, s->call, &s->request.config);
     return speech_begin_session(s->speech, &s->request.config, wake, s->call, &s->session, error);
 }
 

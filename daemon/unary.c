@@ -84,7 +84,7 @@ static void unary_message(void *context, const uint8_t *bytes, size_t size)
     unary *u = context;
     steno_error error;
     steno_status status = u->protocol->read_whole(&u->request, bytes, size, &error);
-    u->request.config.request_id = speech_next_request_id(u->speech);
+    speech_name_request(u->speech, u->call, &u->request.config);
     if (status == STENO_OK)
         status =
             speech_begin_session(u->speech, &u->request.config, wake, u->call, &u->session, &error);

@@ -33,6 +33,9 @@
 
 /* Requests. */
 
+/* Bytes of the id of a call, terminated. */
+enum { WIRE_LOG_ID = 65 };
+
 typedef struct wire_config {
     /* The audio.  raw.rate_hz and raw.channels: 0 where the request leaves them to the header. */
     steno_audio_kind kind;
@@ -61,6 +64,8 @@ typedef struct wire_config {
     /* What responses repeat. */
     char id[128];       /* the client's name for its request; "": none */
     int64_t request_id; /* ours; set by the service */
+
+    char log_id[WIRE_LOG_ID]; /* what the log knows the call by; set by the service */
 } wire_config;
 
 typedef enum wire_part {

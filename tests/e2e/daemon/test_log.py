@@ -1,6 +1,8 @@
 """The log: what it says of calls, in which form, and how little of what clients send."""
 
 import json
+import re
+import signal
 import unittest
 
 import grpc
@@ -10,7 +12,7 @@ import speaking
 from speaking import GOOGLE, google, noise
 
 
-class Log(speaking.SpeechTest):
+class LogTest(speaking.SpeechTest):
     def entries(self, program):
         return [json.loads(line) for line in program.lines if line]
 
@@ -46,6 +48,8 @@ class Log(speaking.SpeechTest):
         ).with_call(request, timeout=running.PATIENCE, **options)
         return response, dict(call.initial_metadata())
 
+
+class Log(LogTest):
     def test_json(self):
         program = self.serve("--log-format", "json")
         response, headers = self.recognize(noise(2).tobytes())
@@ -142,6 +146,100 @@ class Log(speaking.SpeechTest):
         running.unary(channel, "/grpc.health.v1.Health/Check", wait_for_ready=True)
         quiet.tell()
         self.assertEqual((quiet.finish(), quiet.text()), (0, ""))
+
+
+SHIPPED = running.SOURCE / "models" / "en.safetensors"
+SPOKEN = speaking.SPEECH / "777-126732-0053.flac"
+
+
+@unittest.skipUnless(SHIPPED.exists(), f"{SHIPPED} is not there")
+class Transcripts(LogTest):
+    """What was said comes into the log if that is asked for, and otherwise not a word of it."""
+
+    def serve(self, *options):
+        return super().serve("--model", SHIPPED, "--log-level", "debug", *options)
+
+    def say_everywhere(self, content):
+        """The same recording by each kind of call, interim results and all: the texts by request."""
+        config = google.RecognitionConfig(language_code="en-US")
+        request = google.RecognizeRequest(config=config)
+        request.audio.content = content
+        whole, _ = self.connection.unary_unary(
+            GOOGLE + "Recognize", google.RecognizeRequest.SerializeToString,
+            google.RecognizeResponse.FromString).with_call(
+                request, timeout=running.PATIENCE, metadata=[("x-request-id", "whole")])
+        texts = {"whole": [r.alternatives[0].transcript.strip() for r in whole.results]}
+        requests = self.google_requests(content, config, interim_results=True)
+        responses = self.connection.stream_stream(
+            GOOGLE + "StreamingRecognize", google.StreamingRecognizeRequest.SerializeToString,
+            google.StreamingRecognizeResponse.FromString)(
+                requests, timeout=running.PATIENCE, metadata=[("x-request-id", "stream")])
+        texts["stream"] = [text.strip() for text in self.finals(list(responses))]
+        long = google.LongRunningRecognizeRequest(config=config)
+        long.audio.content = content
+        name = self.connection.unary_unary(
+            GOOGLE + "LongRunningRecognize", google.LongRunningRecognizeRequest.SerializeToString,
+            speaking.operations.Operation.FromString)(
+                long, timeout=running.PATIENCE, metadata=[("x-request-id", "long")]).name
+        done = self.call(speaking.OPERATIONS + "WaitOperation",
+                         speaking.operations.WaitOperationRequest(name=name),
+                         speaking.operations.Operation)
+        self.assertTrue(done.done)
+        answer = google.LongRunningRecognizeResponse()
+        done.response.Unpack(answer)
+        texts["long"] = [r.alternatives[0].transcript.strip() for r in answer.results]
+        return texts
+
+    def test_not_a_word_unless_asked_for(self):
+        for form in ("text", "json"):
+            program = self.serve("--log-format", form)
+            self.say_everywhere(speaking.wav_bytes(speaking.array.array("h", bytes(64000))))
+            # The log's own words, of which some may also be said.
+            usual = set(re.findall("[a-z]+", program.text().lower()))
+            seen = len(program.lines)
+            texts = self.say_everywhere(SPOKEN.read_bytes())
+            # The last call has ended, so the log has all of them.
+            running.unary(self.connection, "/grpc.health.v1.Health/Check",
+                          metadata=[("x-request-id", "last")])
+            program.wait_for("last")
+            said = {word for text in sum(texts.values(), []) for word in text.split()} - usual
+            self.assertGreater(len(said), 3, texts)
+            # Whole words: an id's digits and letters are none.
+            logged = set(re.findall(r"(?<!\w)[a-z']+(?!\w)",
+                                    "\n".join(program.lines[seen:]).lower()))
+            self.assertEqual(said & logged, set())
+            self.assertNotIn("log-transcripts", program.text())
+
+    def test_with_the_request_when_asked_for(self):
+        program = self.serve("--log-format", "json", "--log-transcripts")
+        program.wait_for("log-transcripts: what clients say is written here")
+        for request_id, texts in self.say_everywhere(SPOKEN.read_bytes()).items():
+            self.assertTrue(texts)
+            found = [e for e in self.entries(program)
+                     if e["message"] == "transcript" and e["request_id"] == request_id]
+            self.assertEqual(" ".join(e["text"] for e in found), " ".join(texts))
+            for entry in found:
+                self.assertEqual(entry["level"], "info")
+                self.assertLess(int(entry["begin_ms"]), int(entry["end_ms"]))
+
+    def test_a_reload_ends_it_for_streams_under_way(self):
+        file = self.folder / "stenod.conf"
+        file.write_text("log-transcripts = yes")
+        program = self.serve("--config", file, "--log-format", "json")
+        feed = speaking.Feed()
+        call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse)
+        feed.put(google.StreamingRecognizeRequest(
+            streaming_config=google.StreamingRecognitionConfig(
+                config=google.RecognitionConfig(language_code="en-US"))))
+        running.unary(self.connection, "/grpc.health.v1.Health/Check")
+        file.write_text("log-transcripts = no")
+        program.tell(signal.SIGHUP)
+        program.wait_for('"reloaded"')
+        for piece in speaking.pieces(SPOKEN.read_bytes()):
+            feed.put(google.StreamingRecognizeRequest(audio_content=piece))
+        feed.close()
+        self.assertTrue(self.finals(list(call)))
+        self.assertEqual([e for e in self.entries(program) if e["message"] == "transcript"], [])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/heard.h"
 #include "daemon/log.h"
 
 static log_sink log_under_test;
@@ -142,6 +143,92 @@ START_TEST(levels)
 }
 END_TEST
 
+static void hear(const char *transcript, uint32_t channel)
+{
+    const steno_alternative alternative = {.text = transcript};
+    const steno_result result = {.is_final = true,
+        .start_ms = 480,
+        .end_ms = 2160,
+        .alternatives = &alternative,
+        .alternative_count = 1};
+    const wire_result as_sent = {.result = &result, .channel_tag = channel};
+    heard_final(&log_under_test, "mine", &as_sent);
+}
+
+START_TEST(transcripts_only_when_asked_for)
+{
+    log_set(&log_under_test, LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
+    hear("she had", 0);
+    ck_assert_str_eq(said(), "");
+    log_set_transcripts(&log_under_test, true);
+    hear("she had", 0);
+    ck_assert_str_eq(
+        said(), "stenod: transcript request_id=mine begin_ms=480 end_ms=2160 text=\"she had\"\n");
+    hear("she had", 2);
+    ck_assert_ptr_nonnull(strstr(said(), "request_id=mine channel=2 begin_ms"));
+    hear("", 0);
+    ck_assert_str_eq(said(), "");
+    log_set(&log_under_test, LOG_LEVEL_WARNING, LOG_FORMAT_TEXT);
+    hear("she had", 0);
+    ck_assert_str_eq(said(), "");
+    log_set(&log_under_test, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    log_set_transcripts(&log_under_test, false);
+    hear("she had", 0);
+    ck_assert_str_eq(said(), "");
+}
+END_TEST
+
+/* Several entries, of whole words, that together are the text. */
+static void check_whole(const char *transcript)
+{
+    static char joined[4096];
+    char lines[sizeof(text)];
+    joined[0] = '\0';
+    hear(transcript, 0);
+    snprintf(lines, sizeof(lines), "%s", said());
+    int count = 0;
+    for (char *line = strtok(lines, "\n"); line != NULL; line = strtok(NULL, "\n"), count++) {
+        json_t *object = json_loads(line, 0, NULL);
+        const char *piece = json_string_value(json_object_get(object, "text"));
+        ck_assert_msg(piece != NULL, "%s", line);
+        ck_assert_uint_le(strlen(piece), 400);
+        ck_assert_str_eq(json_string_value(json_object_get(object, "request_id")), "mine");
+        if (count > 0 && strchr(transcript, ' ') != NULL)
+            strcat(joined, " ");
+        strcat(joined, piece);
+        json_decref(object);
+    }
+    ck_assert_int_gt(count, 1);
+    ck_assert_str_eq(joined, transcript);
+}
+
+START_TEST(long_transcripts)
+{
+    static char transcript[2000];
+    log_set(&log_under_test, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    log_set_transcripts(&log_under_test, true);
+    for (size_t word = 1; word < 60; word++) {
+        transcript[0] = '\0';
+        while (strlen(transcript) + word + 1 < 1800) {
+            if (transcript[0] != '\0')
+                strcat(transcript, " ");
+            size_t length = strlen(transcript);
+            memset(transcript + length, 'a', word);
+            transcript[length + word] = '\0';
+        }
+        check_whole(transcript);
+    }
+    /* One word, of characters of two bytes. */
+    for (size_t i = 0; i + 1 < 1001; i += 2)
+        memcpy(transcript + i, "\xc3\xbc", 3);
+    check_whole(transcript);
+    transcript[0] = 'u';
+    transcript[1] = 'b';
+    memmove(transcript + 1, transcript + 2, strlen(transcript + 2) + 1);
+    check_whole(transcript);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("log");
@@ -151,6 +238,8 @@ int main(void)
     tcase_add_test(all, objects);
     tcase_add_test(all, too_long);
     tcase_add_test(all, levels);
+    tcase_add_test(all, transcripts_only_when_asked_for);
+    tcase_add_test(all, long_transcripts);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,18 @@
+/*
+ * What was recognised, as entries of the log: for who has asked for it with log-transcripts, to
+ * find out why a transcript is what it is.  The one place where words come into the log.
+ *
+ *     stenod: transcript request_id=4f0c... begin_ms=480 end_ms=2160 text="she had your dark suit"
+ */
+#ifndef DAEMON_HEARD_H
+#define DAEMON_HEARD_H
+
+#include "daemon/log.h"
+#include "daemon/wire.h"
+
+/* Writes a final result, of the level info, if the log wants transcripts (log.h): nothing
+ * otherwise. What is too long for one entry goes into several, cut between words.  id: what the log
+ * knows the call by.  Any thread. */
+void heard_final(log_sink *log, const char *id, const wire_result *result);
+
+#endif
