@@ -1,0 +1,547 @@
+/*
+ * Each source has a lock, a ring of its last finals, and one place each for the newest interim and
+ * the newest status.  What is published lies in records of one block, counted by those who point
+ * to it: the source, and each reader to the one it was given last.  So an event is copied once
+ * however many read it, and a slow reader holds no more than one record that others have done with.
+ *
+ * A reader is the id of what it got last.  What comes next for it is the first, in the order of
+ * ids, of its next final, the interim and the status, as far as they are newer than that. Rejected:
+ * a queue for each reader, which would have to be bounded, filled by the publisher, and emptied of
+ * interims when a newer comes.
+ *
+ * The lock is held for moments only, by readers for no more than finding an event, so the publisher
+ * does not wait for what a reader does with it.  `wake` is called with the lock held:
+ * captions_leave takes it, too, and so knows that none is under way.
+ */
+#include "daemon/captions.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+/* What was published; the event's pointers go into the same block. */
+typedef struct record {
+    size_t holders; /* under the source's lock; the first is the source itself */
+    captions_event event;
+} record;
+
+/* A final of the ring. */
+typedef struct kept {
+    uint64_t id;
+    record *record; /* NULL: there was no memory for it */
+} kept;
+
+struct captions_source {
+    char *name, *about; /* constant, as is the capacity */
+    size_t capacity;    /* of the ring */
+
+    pthread_mutex_t mutex;
+    bool has_mutex; /* constant */
+
+    /* Under the mutex. */
+    bool closed;
+    uint64_t last_id;    /* given out */
+    uint64_t first_id;   /* the one before the first that was given out */
+    uint64_t dropped_id; /* of the last final that the ring has lost; 0: none */
+    uint64_t finals;     /* sequence of the last; it lies in ring[(finals - 1) % capacity] */
+    uint64_t words;
+    kept *ring;               /* [capacity]; the last min(finals, capacity) are there */
+    record *interim, *status; /* the newest; interim may be NULL */
+    captions_reader *readers;
+    uint32_t reader_count;
+};
+
+struct captions {
+    captions_source *sources; /* [count] */
+    size_t count;
+};
+
+/* All but the source under its mutex. */
+struct captions_reader {
+    captions_source *source;
+    captions_reader *previous, *next;
+    void (*wake)(void *context);
+    void *context;
+    bool is_waiting;    /* was told STENO_AGAIN, and not woken since */
+    bool has_begun;     /* was given the status it begins with */
+    uint64_t status_id; /* of the last status given, which its event may not have had */
+    uint64_t id;        /* of the last event given */
+    uint64_t sequence;  /* of the next final; 0: of one that the ring has lost, not known which */
+    record *held;       /* that the last event given points into; may be NULL */
+};
+
+const char *captions_state_name(captions_state state)
+{
+    static const char *const names[] = {"STARTING", "LISTENING", "WAITING", "ENDED"};
+    return names[state];
+}
+
+static uint64_t unix_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- Records ---- */
+
+static void release(record *one)
+{
+    if (one != NULL && --one->holders == 0)
+        memory_free(one);
+}
+
+/* Copies a text to where *place points, and moves that on. */
+static const char *put_text(char **place, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = memcpy(*place, text, size);
+    *place += size;
+    return copy;
+}
+
+static record *make_segment(
+    captions_kind kind, const steno_result *result, uint64_t origin_ms, uint64_t sequence)
+{
+    const steno_alternative *best = &result->alternatives[0];
+    size_t bytes = strlen(best->text) + 1;
+    for (size_t i = 0; i < best->word_count; i++)
+        bytes += strlen(best->words[i].text) + 1;
+    size_t words_at = sizeof(record), texts_at = words_at + best->word_count * sizeof(steno_word);
+    _Static_assert(sizeof(record) % _Alignof(steno_word) == 0, "words come after the record");
+    record *self = memory_allocate(1, texts_at + bytes);
+    if (self == NULL)
+        return NULL;
+    steno_word *words = (steno_word *)((char *)self + words_at);
+    char *texts = (char *)self + texts_at;
+    self->holders = 1;
+    self->event.kind = kind;
+    self->event.segment = (captions_segment){
+        .sequence = sequence,
+        .start_ms = result->start_ms + origin_ms,
+        .end_ms = result->end_ms + origin_ms,
+        .text = put_text(&texts, best->text),
+        .words = words,
+        .word_count = best->word_count,
+        .stable_words = kind == CAPTIONS_FINAL ? best->word_count : result->stable_words,
+        .confidence = best->confidence,
+        .endpoint = result->endpoint,
+    };
+    for (size_t i = 0; i < best->word_count; i++) {
+        words[i] = best->words[i];
+        words[i].text = put_text(&texts, best->words[i].text);
+        words[i].start_ms += origin_ms;
+        words[i].end_ms += origin_ms;
+    }
+    return self;
+}
+
+/* An interim without words. */
+static record *make_empty(uint64_t sequence)
+{
+    static const steno_alternative nothing = {.text = ""};
+    const steno_result result = {.alternatives = &nothing, .alternative_count = 1};
+    return make_segment(CAPTIONS_INTERIM, &result, 0, sequence);
+}
+
+static record *make_status(const captions_status *status)
+{
+    record *self =
+        memory_allocate(1, sizeof(*self) + strlen(status->device) + 1 + strlen(status->reason) + 1);
+    if (self == NULL)
+        return NULL;
+    char *texts = (char *)(self + 1);
+    self->holders = 1;
+    self->event.kind = CAPTIONS_STATUS;
+    self->event.status = *status;
+    self->event.status.device = put_text(&texts, status->device);
+    self->event.status.reason = put_text(&texts, status->reason);
+    return self;
+}
+
+/* ---- Sources ---- */
+
+static void finish_source(captions_source *self)
+{
+    for (size_t i = 0; self->ring != NULL && i < self->capacity; i++)
+        release(self->ring[i].record);
+    release(self->interim);
+    release(self->status);
+    memory_free(self->ring);
+    memory_free(self->name);
+    memory_free(self->about);
+    if (self->has_mutex)
+        pthread_mutex_destroy(&self->mutex);
+}
+
+static steno_status init_source(captions_source *self, const captions_setting *setting)
+{
+    static const captions_status starting = {.device = "", .reason = ""};
+    self->capacity = setting->history;
+    self->name = memory_duplicate(setting->name);
+    self->about = memory_duplicate(setting->about);
+    self->ring = memory_allocate(setting->history, sizeof(*self->ring));
+    self->status = make_status(&starting);
+    self->has_mutex = pthread_mutex_init(&self->mutex, NULL) == 0;
+    if (self->name == NULL || self->about == NULL || self->ring == NULL || self->status == NULL ||
+        !self->has_mutex)
+        return STENO_ERROR_MEMORY;
+    uint64_t now = unix_us();
+    self->first_id = self->last_id = now;
+    self->status->event.id = now;
+    self->status->event.unix_ms = now / 1000;
+    return STENO_OK;
+}
+
+steno_status captions_create(
+    const captions_setting *settings, size_t count, captions **out_captions, steno_error *error)
+{
+    captions *self = memory_allocate(1, sizeof(*self));
+    captions_source *sources = memory_allocate(count, sizeof(*sources));
+    steno_status status = self != NULL && sources != NULL ? STENO_OK : STENO_ERROR_MEMORY;
+    if (status < 0) {
+        memory_free(sources);
+        memory_free(self);
+        return error_memory(error);
+    }
+    self->sources = sources;
+    self->count = count;
+    for (size_t i = 0; i < count && status == STENO_OK; i++)
+        status = init_source(&sources[i], &settings[i]);
+    if (status < 0) {
+        captions_destroy(self);
+        return error_memory(error);
+    }
+    *out_captions = self;
+    return STENO_OK;
+}
+
+void captions_destroy(captions *self)
+{
+    if (self == NULL)
+        return;
+    for (size_t i = 0; i < self->count; i++)
+        finish_source(&self->sources[i]);
+    memory_free(self->sources);
+    memory_free(self);
+}
+
+size_t captions_count(const captions *self)
+{
+    return self->count;
+}
+
+captions_source *captions_at(captions *self, size_t index)
+{
+    return &self->sources[index];
+}
+
+captions_source *captions_find(captions *self, const char *name)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (strcmp(self->sources[i].name, name) == 0)
+            return &self->sources[i];
+    return NULL;
+}
+
+const char *captions_name(const captions_source *source)
+{
+    return source->name;
+}
+
+const char *captions_about(const captions_source *source)
+{
+    return source->about;
+}
+
+void captions_get_counts(captions_source *self, captions_counts *out_counts)
+{
+    pthread_mutex_lock(&self->mutex);
+    const captions_status *status = &self->status->event.status;
+    *out_counts = (captions_counts){
+        .state = status->state,
+        .heard_ms = status->heard_ms,
+        .lost_ms = status->lost_ms,
+        .gaps = status->gaps,
+        .device_overruns = status->device_overruns,
+        .finals = self->finals,
+        .words = self->words,
+        .readers = self->reader_count,
+    };
+    pthread_mutex_unlock(&self->mutex);
+}
+
+/* ---- Publishing; what is called locked_ has the mutex ---- */
+
+static void locked_wake(captions_source *self)
+{
+    for (captions_reader *reader = self->readers; reader != NULL; reader = reader->next)
+        if (reader->is_waiting) {
+            reader->is_waiting = false;
+            reader->wake(reader->context);
+        }
+}
+
+/* Gives it the next id; NULL takes one, too. */
+static void locked_stamp(captions_source *self, record *one)
+{
+    self->last_id++;
+    if (one == NULL)
+        return;
+    one->event.id = self->last_id;
+    one->event.unix_ms = unix_us() / 1000;
+}
+
+static void locked_replace(record **place, record *one)
+{
+    release(*place);
+    *place = one;
+}
+
+steno_status captions_publish_final(
+    captions_source *self, const steno_result *result, uint64_t origin_ms)
+{
+    /* Only this thread changes the count. */
+    record *one = make_segment(CAPTIONS_FINAL, result, origin_ms, self->finals + 1);
+    pthread_mutex_lock(&self->mutex);
+    if (self->closed) {
+        memory_free(one);
+    } else {
+        locked_stamp(self, one);
+        kept *place = &self->ring[self->finals++ % self->capacity];
+        self->dropped_id = place->id;
+        locked_replace(&place->record, one);
+        place->id = self->last_id;
+        locked_replace(&self->interim, NULL);
+        self->words += result->alternatives[0].word_count;
+        locked_wake(self);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    return one != NULL ? STENO_OK : STENO_ERROR_MEMORY;
+}
+
+static void publish_newest(captions_source *self, record **place, record *one)
+{
+    pthread_mutex_lock(&self->mutex);
+    if (self->closed) {
+        memory_free(one);
+    } else {
+        locked_stamp(self, one);
+        locked_replace(place, one);
+        locked_wake(self);
+    }
+    pthread_mutex_unlock(&self->mutex);
+}
+
+steno_status captions_publish_interim(
+    captions_source *self, const steno_result *result, uint64_t origin_ms)
+{
+    record *one = make_segment(CAPTIONS_INTERIM, result, origin_ms, self->finals + 1);
+    publish_newest(self, &self->interim, one);
+    return one != NULL ? STENO_OK : STENO_ERROR_MEMORY;
+}
+
+void captions_take_back(captions_source *self)
+{
+    /* Only this thread changes it.  Readers that had none are not told either. */
+    if (self->interim != NULL && self->interim->event.segment.word_count > 0)
+        publish_newest(self, &self->interim, make_empty(self->finals + 1));
+}
+
+steno_status captions_publish_status(captions_source *self, const captions_status *status)
+{
+    record *one = make_status(status);
+    if (one == NULL)
+        return STENO_ERROR_MEMORY;
+    publish_newest(self, &self->status, one);
+    return STENO_OK;
+}
+
+void captions_close(captions *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        captions_source *source = &self->sources[i];
+        pthread_mutex_lock(&source->mutex);
+        source->closed = true;
+        locked_wake(source);
+        pthread_mutex_unlock(&source->mutex);
+    }
+}
+
+/* ---- Reading ---- */
+
+static kept *ring_at(captions_source *self, uint64_t sequence)
+{
+    return &self->ring[(sequence - 1) % self->capacity];
+}
+
+/* The sequence of the oldest final that is kept; one more than the last if there is none. */
+static uint64_t oldest(const captions_source *self)
+{
+    return self->finals < self->capacity ? 1 : self->finals - self->capacity + 1;
+}
+
+/* Sets a reader after an id that was given out. */
+static void begin_after(captions_reader *self, uint64_t id)
+{
+    captions_source *source = self->source;
+    uint64_t low = oldest(source), high = source->finals + 1;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (ring_at(source, middle)->id <= id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    self->id = id;
+    self->sequence = source->dropped_id > id ? 0 : low;
+}
+
+/* Sets it before so many finals, or as many as there are, and before the interim. */
+static void begin_before(captions_reader *self, size_t recent)
+{
+    captions_source *source = self->source;
+    uint64_t first = oldest(source), there = source->finals + 1 - first;
+    if (recent < there)
+        first = source->finals + 1 - recent;
+    self->sequence = first;
+    if (first <= source->finals)
+        self->id = ring_at(source, first)->id - 1;
+    else
+        self->id = source->finals > 0 ? ring_at(source, source->finals)->id : source->first_id;
+}
+
+steno_status captions_join(captions_source *source, const captions_from *from,
+    void (*wake)(void *context), void *context, captions_reader **out_reader, steno_error *error)
+{
+    captions_reader *self = memory_allocate(1, sizeof(*self));
+    if (self == NULL)
+        return error_memory(error);
+    *self = (captions_reader){.source = source, .wake = wake, .context = context};
+    pthread_mutex_lock(&source->mutex);
+    if (from->after >= source->first_id && from->after <= source->last_id)
+        begin_after(self, from->after);
+    else
+        begin_before(self, from->after == 0 ? from->recent : SIZE_MAX);
+    self->next = source->readers;
+    if (self->next != NULL)
+        self->next->previous = self;
+    source->readers = self;
+    source->reader_count++;
+    pthread_mutex_unlock(&source->mutex);
+    *out_reader = self;
+    return STENO_OK;
+}
+
+void captions_leave(captions_reader *self)
+{
+    if (self == NULL)
+        return;
+    captions_source *source = self->source;
+    pthread_mutex_lock(&source->mutex);
+    if (self->previous != NULL)
+        self->previous->next = self->next;
+    else
+        source->readers = self->next;
+    if (self->next != NULL)
+        self->next->previous = self->previous;
+    source->reader_count--;
+    release(self->held);
+    pthread_mutex_unlock(&source->mutex);
+    memory_free(self);
+}
+
+static void hold(captions_reader *self, record *one)
+{
+    one->holders++;
+    self->held = one;
+}
+
+static void give(captions_reader *self, record *one, captions_event *out_event)
+{
+    hold(self, one);
+    *out_event = one->event;
+    self->id = one->event.id;
+}
+
+/* The first final not before its next one that the ring has. */
+static uint64_t available(const captions_reader *self)
+{
+    uint64_t first = oldest(self->source);
+    return self->sequence < first ? first : self->sequence;
+}
+
+/* What this reader was too slow for, or there was no memory for. */
+static void give_gap(
+    captions_reader *self, uint64_t last_sequence, uint64_t id, captions_event *out)
+{
+    *out = (captions_event){
+        .id = id,
+        .unix_ms = unix_us() / 1000,
+        .kind = CAPTIONS_GAP,
+        .gap = {self->sequence, last_sequence},
+    };
+    self->sequence = last_sequence + 1;
+    self->id = id;
+}
+
+static void give_final(captions_reader *self, captions_event *out_event)
+{
+    uint64_t sequence = available(self);
+    const kept *next = ring_at(self->source, sequence);
+    if (sequence > self->sequence) {
+        give_gap(self, sequence - 1, next->id - 1, out_event);
+    } else if (next->record == NULL) {
+        give_gap(self, sequence, next->id, out_event);
+    } else {
+        give(self, next->record, out_event);
+        self->sequence++;
+    }
+}
+
+static steno_status locked_next(captions_reader *self, captions_event *out_event)
+{
+    captions_source *source = self->source;
+    record *newest[] = {source->interim, source->status};
+    if (!self->has_begun) {
+        self->has_begun = true;
+        hold(self, source->status);
+        *out_event = source->status->event;
+        self->status_id = out_event->id;
+        out_event->id = self->id;
+        return STENO_OK;
+    }
+    bool has_final = self->sequence <= source->finals;
+    uint64_t first_id = has_final ? ring_at(source, available(self))->id : UINT64_MAX;
+    record *first = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t id = newest[i] != NULL ? newest[i]->event.id : 0;
+        if (id > self->id && id != self->status_id && id < first_id) {
+            first = newest[i];
+            first_id = id;
+        }
+    }
+    if (first != NULL)
+        give(self, first, out_event);
+    else if (has_final)
+        give_final(self, out_event);
+    else
+        return source->closed ? STENO_END : STENO_AGAIN;
+    return STENO_OK;
+}
+
+steno_status captions_next(captions_reader *self, captions_event *out_event)
+{
+    captions_source *source = self->source;
+    pthread_mutex_lock(&source->mutex);
+    release(self->held);
+    self->held = NULL;
+    steno_status status = locked_next(self, out_event);
+    self->is_waiting = status == STENO_AGAIN;
+    pthread_mutex_unlock(&source->mutex);
+    return status;
+}
