@@ -1,4 +1,4 @@
-"""The encoder and the optimiser by the kernels in kernels/, for training in f32 on a CPU.
+"""The encoder and the optimiser by the kernels in kernels/, for training on a CPU.
 
 network.py stays the definition: use(network) changes how it computes, not what.  The kernels are
 compiled when first used, for this processor, into ~/.cache/steno (or $XDG_CACHE_HOME/steno), and
@@ -329,11 +329,12 @@ def encode(encoder, frames, frame_counts, chunk, listen=()):
     return packing.padded(x, time), counts, heard
 
 
-def use(network):
-    """From now on network trains by the kernels.  Raises Unavailable."""
+def use(network, exact=True):
+    """From now on network trains by the kernels; exact: with products in f32 even where the processor
+    is faster in fixed point (product_fixed.c), for all networks of this process.  Raises Unavailable."""
     if not fits(network.config):
         raise Unavailable("the configuration's sizes are not multiples of 16")
-    library()
+    library().kernels_set_fixed(0 if exact else 1)
     network.encoder.fused = encode
 
 

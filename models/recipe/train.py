@@ -53,6 +53,7 @@ def parse():
     parser.add_argument("--decoder-every", type=int, default=1, help="train the decoder on every so many'th batch")
     parser.add_argument("--half", action="store_true", help="bf16 products: for processors with AMX, and GPUs")
     parser.add_argument("--plain", action="store_true", help="PyTorch's own operations, no kernels in C")
+    parser.add_argument("--exact", action="store_true", help="the kernels' products in f32, not in fixed point")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
     for name, value in Config().as_dict().items():
@@ -206,7 +207,7 @@ def use_kernels(network, arguments, rank):
     if arguments.device != "cpu" or arguments.half:
         return False
     try:
-        fused.use(network)
+        fused.use(network, arguments.exact)
     except fused.Unavailable as reason:
         if rank == 0:
             print(f"training without the kernels, at half the speed: {reason}", flush=True)

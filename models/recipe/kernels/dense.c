@@ -1,25 +1,5 @@
-/* Products, LayerNorm, residuals, the feed-forward branch and the whole block. */
+/* LayerNorm, residuals, the feed-forward branch and the whole block. */
 #include "kernels.h"
-
-typedef void sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
-    const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
-
-/* The BLAS is found by fused.py, as PyTorch's own; set once, before anything else is called. */
-static sgemm *cblas;
-
-void kernels_set_blas(void *function)
-{
-    cblas = (sgemm *)function;
-}
-
-void product(int64_t n, int64_t m, int64_t k, const float *a, int a_transposed, const float *b,
-    int b_transposed, int add, float *out)
-{
-    enum { ROW_MAJOR = 101, AS_IS = 111, TRANSPOSED = 112 };
-    cblas(ROW_MAJOR, a_transposed ? TRANSPOSED : AS_IS, b_transposed ? TRANSPOSED : AS_IS, (int)n,
-        (int)m, (int)k, 1.0f, a, (int)(a_transposed ? n : k), b, (int)(b_transposed ? k : m),
-        add ? 1.0f : 0.0f, out, (int)m);
-}
 
 void norm_forward(int64_t rows, int64_t d, const float *x, const float *weight, const float *bias,
     float *mean, float *inverse, float *out)

@@ -120,12 +120,19 @@ static inline float dropout_factor(struct dropout dropout, uint32_t place)
     return scramble(place + dropout.seed) >= dropout.threshold ? dropout.scale : 0.0f;
 }
 
-/* ---- dense.c ---- */
+/* ---- product.c ---- */
 
 /* out [n, m] = a b (+ out if `add`), with a [n, k] and b [k, m] lying as said, transposed or not;
  * rows are as long as the matrix that lies there is wide. */
 void product(int64_t n, int64_t m, int64_t k, const float *a, int a_transposed, const float *b,
     int b_transposed, int add, float *out);
+
+/* The same with a and b rounded to fixed point.  Returns 0, and does nothing, where the processor has no
+ * instructions for it (product_fixed.c). */
+int product_fixed(int64_t n, int64_t m, int64_t k, const float *a, int a_transposed, const float *b,
+    int b_transposed, int add, float *out);
+
+/* ---- dense.c ---- */
 
 /* out = LayerNorm(x) row by row; mean and inverse deviation of each row are kept for backward. */
 void norm_forward(int64_t rows, int64_t d, const float *x, const float *weight, const float *bias,
