@@ -2,16 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failure.h"
 #include "growing.h"
 
-enum { OUTPUT_BUFFER_BYTES = 64 * 1024 };
+enum { OUTPUT_BUFFER_BYTES = 64 * 1024, NAME_TRIES = 100 };
 
 struct output {
     int fd;
@@ -23,9 +26,8 @@ struct output {
 
 static steno_status fail(steno_error *error, const char *path, int code)
 {
-    error->status = code == ENOMEM ? STENO_ERROR_MEMORY : STENO_ERROR_IO;
-    snprintf(error->message, sizeof error->message, "%s: can't write: %s", path, strerror(code));
-    return error->status;
+    steno_status status = code == ENOMEM ? STENO_ERROR_MEMORY : STENO_ERROR_IO;
+    return failure_set(error, status, "%s: can't write: %s", path, strerror(code));
 }
 
 static void destroy(output *self)
@@ -42,47 +44,38 @@ static void destroy(output *self)
     free(self);
 }
 
-/* DIR/.NAME.XXXXXX beside `path`, so that renaming stays within one file system. */
+/* DIR/.NAME.NUMBER beside `path`, so that renaming stays within one file system. */
 static char *temporary_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     int folder = slash != NULL ? (int)(slash + 1 - path) : 0;
+    uint64_t number = 0;
+    /* Should it fail, the name is only likelier to be taken. */
+    (void)!getrandom(&number, sizeof number, GRND_NONBLOCK);
     char *name;
-    if (asprintf(&name, "%.*s.%s.XXXXXX", folder, path, path + folder) < 0)
+    if (asprintf(&name, "%.*s.%s.%016" PRIx64, folder, path, path + folder, number) < 0)
         return NULL;
     return name;
 }
 
-/* mkostemp makes files that only their owner can read; the result gets what open would give. */
-static void usual_permissions(int fd, const char *path)
-{
-    struct stat existing;
-    mode_t mode;
-    if (stat(path, &existing) == 0) {
-        mode = existing.st_mode & 0777;
-    } else {
-        mode_t mask = umask(022);
-        umask(mask);
-        mode = 0666 & ~mask;
-    }
-    if (fchmod(fd, mode) != 0)
-        return; /* a file system without permissions */
-}
-
+/* mkostemp would make it for its owner alone, and what a new file's permissions are the system
+ * knows: asking for the umask changes it for a moment, for all threads. */
 static int open_temporary(output *self)
 {
-    self->temporary = temporary_name(self->path);
-    if (self->temporary == NULL)
-        return ENOMEM;
-    self->fd = mkostemp(self->temporary, O_CLOEXEC);
-    if (self->fd < 0) {
-        int code = errno;
+    int code = EEXIST;
+    for (int tries = 0; tries < NAME_TRIES && code == EEXIST; tries++) {
+        free(self->temporary);
+        self->temporary = temporary_name(self->path);
+        if (self->temporary == NULL)
+            return ENOMEM;
+        self->fd = open(self->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        code = self->fd < 0 ? errno : 0;
+    }
+    if (code != 0) {
         free(self->temporary);
         self->temporary = NULL;
-        return code;
     }
-    usual_permissions(self->fd, self->path);
-    return 0;
+    return code;
 }
 
 steno_status output_open(const char *path, output **out_output, steno_error *error)
@@ -107,6 +100,9 @@ steno_status output_open(const char *path, output **out_output, steno_error *err
         code = errno; /* a read-only file is not replaced behind its owner's back */
     } else {
         code = open_temporary(self);
+        /* A file system without permissions refuses, and has none to keep. */
+        if (code == 0 && exists)
+            (void)!fchmod(self->fd, existing.st_mode & 0777);
     }
     if (code != 0) {
         destroy(self);

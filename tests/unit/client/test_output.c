@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "folder.h"
@@ -65,6 +66,33 @@ START_TEST(discarding_leaves_what_was)
     assert_file("old", "before");
     ck_assert_int_eq(folder_count(), 1);
     output_discard(NULL);
+}
+END_TEST
+
+static int umask_calls;
+
+/* In the place of the C library's. */
+mode_t umask(mode_t mask)
+{
+    umask_calls++;
+    return (mode_t)syscall(SYS_umask, mask);
+}
+
+/* Nor is the umask touched, which is that of all threads: between asking for it, which sets it, and
+ * setting it back another thread's file would be made with the wrong one. */
+START_TEST(is_no_more_readable_than_wanted)
+{
+    mode_t before = umask(077);
+    int calls = umask_calls;
+    output *file;
+    steno_error error;
+    ck_assert_int_eq(output_open(folder_path("private"), &file, &error), STENO_OK);
+    ck_assert_int_eq(output_commit(file, &error), STENO_OK);
+    ck_assert_int_eq(umask_calls, calls);
+    umask(before);
+    struct stat status;
+    ck_assert_int_eq(stat(folder_path("private"), &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600);
 }
 END_TEST
 
@@ -222,6 +250,7 @@ int main(void)
     tcase_add_test(cases, appears_on_commit);
     tcase_add_test(cases, replaces_and_keeps_permissions);
     tcase_add_test(cases, discarding_leaves_what_was);
+    tcase_add_test(cases, is_no_more_readable_than_wanted);
     tcase_add_test(cases, links_are_followed);
     tcase_add_test(cases, large_texts);
     tcase_add_test(cases, devices_are_written_directly);
