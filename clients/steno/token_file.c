@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "failure.h"
+
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 enum { SALT_BYTES = 16, SECRET_BYTES = 32, FILE_MAX_BYTES = 1 << 20 };
-
-STENO_PRINTF(3, 4)
-static steno_status refuse(steno_error *error, steno_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = status;
-}
-
-static steno_status refuse_file(steno_error *error, const char *path, int code)
-{
-    return refuse(error,
-        code == ENOENT                    ? STENO_ERROR_NOT_FOUND
-        : code == EACCES || code == EPERM ? STENO_ERROR_PERMISSION
-                                          : STENO_ERROR_IO,
-        "%s: %s", path, strerror(code));
-}
 
 /* ---- Lines ---- */
 
@@ -45,7 +27,7 @@ static steno_status append(token_file *self, const char *line, size_t size, sten
         self->lines = lines;
     if (lines == NULL || copy == NULL) {
         free(copy);
-        return refuse(error, STENO_ERROR_MEMORY, "out of memory");
+        return failure_memory(error);
     }
     self->lines[self->count++] = copy;
     return STENO_OK;
@@ -60,13 +42,13 @@ static steno_status read_lines(token_file *self, FILE *file, steno_error *error)
     while (status == STENO_OK && (size = getline(&line, &room, file)) > 0) {
         total += (size_t)size;
         if (total > FILE_MAX_BYTES)
-            status =
-                refuse(error, STENO_ERROR_LIMIT, "%s: not a file of tokens: too large", self->path);
+            status = failure_set(
+                error, STENO_ERROR_LIMIT, "%s: not a file of tokens: too large", self->path);
         else
             status = append(self, line, strcspn(line, "\r\n"), error);
     }
     if (status == STENO_OK && ferror(file))
-        status = refuse_file(error, self->path, errno);
+        status = failure_errno(error, self->path, errno);
     free(line);
     return status;
 }
@@ -153,10 +135,10 @@ static steno_status make_line(const char *name, uint32_t max_streams, char *line
     unsigned char random[SALT_BYTES + SECRET_BYTES], hash[EVP_MAX_MD_SIZE];
     char salt_text[2 * SALT_BYTES + 1], hash_text[2 * 32 + 1], limit[24] = "", created[32];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return refuse(error, STENO_ERROR_INTERNAL, "the system has no random numbers");
+        return failure_set(error, STENO_ERROR_INTERNAL, "the system has no random numbers");
     write_token(random + SALT_BYTES, token);
     if (!hash_token(random, token, hash))
-        return refuse(error, STENO_ERROR_INTERNAL, "libcrypto has no SHA-256");
+        return failure_set(error, STENO_ERROR_INTERNAL, "libcrypto has no SHA-256");
     to_hexadecimal(random, SALT_BYTES, salt_text);
     to_hexadecimal(hash, 32, hash_text);
     explicit_bzero(random, sizeof random);
@@ -176,14 +158,14 @@ steno_status token_file_add(token_file *self, const char *name, uint32_t max_str
     char line[512];
     size_t entries;
     if (!is_name(name))
-        return refuse(error, STENO_ERROR_ARGUMENT,
+        return failure_set(error, STENO_ERROR_ARGUMENT,
             "'%.80s' is no name: 1 to 64 letters, digits, dots, dashes and underscores", name);
     if (find(self, name, &entries) < self->count)
-        return refuse(error, STENO_ERROR_ARGUMENT, "%s: %s has a token already; revoke it first",
-            self->path, name);
+        return failure_set(error, STENO_ERROR_ARGUMENT,
+            "%s: %s has a token already; revoke it first", self->path, name);
     if (entries >= TOKENS_MAX)
-        return refuse(error, STENO_ERROR_LIMIT, "%s: has %d tokens, which is the most", self->path,
-            (int)TOKENS_MAX);
+        return failure_set(error, STENO_ERROR_LIMIT, "%s: has %d tokens, which is the most",
+            self->path, (int)TOKENS_MAX);
     steno_status status = make_line(name, max_streams, line, sizeof line, out_token, error);
     return status == STENO_OK ? append(self, line, strlen(line), error) : status;
 }
@@ -192,7 +174,7 @@ steno_status token_file_remove(token_file *self, const char *name, steno_error *
 {
     size_t entries, found = find(self, name, &entries);
     if (found == self->count)
-        return refuse(
+        return failure_set(
             error, STENO_ERROR_NOT_FOUND, "%s: there is no token of %.80s", self->path, name);
     free(self->lines[found]);
     self->count--;
@@ -218,29 +200,47 @@ static void keep_owner(int from, int to)
         (void)fchmod(to, there.st_mode & 0777);
 }
 
+/* Where the file itself lies: a link is followed, so that it stays one; and what takes its place
+ * must not take a device's. */
+static steno_status find_target(token_file *self, steno_error *error)
+{
+    struct stat there;
+    bool is_there = stat(self->path, &there) == 0;
+    if (is_there && !S_ISREG(there.st_mode))
+        return failure_set(error, STENO_ERROR_IO, "%s: not a regular file", self->path);
+    self->target = is_there ? realpath(self->path, NULL) : strdup(self->path);
+    return self->target != NULL ? STENO_OK : failure_errno(error, self->path, errno);
+}
+
+static steno_status open_draft(token_file *self, steno_error *error)
+{
+    steno_status status = find_target(self, error);
+    if (status < 0)
+        return status;
+    if (asprintf(&self->draft, "%s.new", self->target) < 0) {
+        self->draft = NULL;
+        return failure_memory(error);
+    }
+    self->draft_fd = open(self->draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (self->draft_fd < 0 && errno == EEXIST)
+        return failure_set(error, STENO_ERROR_STATE,
+            "%s is there: somebody is changing %s, or was stopped while doing so", self->draft,
+            self->path);
+    return self->draft_fd >= 0 ? STENO_OK : failure_errno(error, self->path, errno);
+}
+
 steno_status token_file_open(
     token_file *self, const char *path, bool for_writing, steno_error *error)
 {
     *self = (token_file){.path = path, .draft_fd = -1};
-    if (for_writing) {
-        if (asprintf(&self->draft, "%s.new", path) < 0) {
-            self->draft = NULL;
-            return refuse(error, STENO_ERROR_MEMORY, "out of memory");
-        }
-        self->draft_fd = open(self->draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (self->draft_fd < 0 && errno == EEXIST)
-            return refuse(error, STENO_ERROR_STATE,
-                "%s is there: somebody is changing %s, or was stopped while doing so", self->draft,
-                path);
-        if (self->draft_fd < 0)
-            return refuse_file(error, path, errno);
-    }
+    steno_status status = for_writing ? open_draft(self, error) : STENO_OK;
+    if (status < 0)
+        return status;
     FILE *file = fopen(path, "re");
     if (file == NULL && (errno != ENOENT || !for_writing))
-        return refuse_file(error, path, errno);
+        return failure_errno(error, path, errno);
     if (for_writing)
         keep_owner(file != NULL ? fileno(file) : -1, self->draft_fd);
-    steno_status status = STENO_OK;
     if (file != NULL) {
         status = read_lines(self, file, error);
         fclose(file);
@@ -255,7 +255,7 @@ steno_status token_file_save(token_file *self, steno_error *error)
 {
     FILE *file = fdopen(self->draft_fd, "w");
     if (file == NULL)
-        return refuse_file(error, self->draft, errno);
+        return failure_errno(error, self->draft, errno);
     self->draft_fd = -1;
     for (size_t i = 0; i < self->count; i++)
         fprintf(file, "%s\n", self->lines[i]);
@@ -265,12 +265,12 @@ steno_status token_file_save(token_file *self, steno_error *error)
         is_written = false;
         code = errno;
     }
-    if (is_written && rename(self->draft, self->path) == 0) {
+    if (is_written && rename(self->draft, self->target) == 0) {
         free(self->draft);
         self->draft = NULL;
         return STENO_OK;
     }
-    return refuse_file(error, self->path, is_written ? errno : code);
+    return failure_errno(error, self->path, is_written ? errno : code);
 }
 
 void token_file_close(token_file *self)
@@ -282,6 +282,7 @@ void token_file_close(token_file *self)
     if (self->draft != NULL && is_ours)
         unlink(self->draft);
     free(self->draft);
+    free(self->target);
     for (size_t i = 0; i < self->count; i++)
         free(self->lines[i]);
     free(self->lines);

@@ -29,14 +29,16 @@ enum {
 
 typedef struct token_file {
     const char *path; /* borrowed */
-    char *draft;      /* of the file that will take its place; NULL: for reading */
+    char *target;     /* the file itself, where `path` is a link to it; NULL: for reading */
+    char *draft;      /* of the file that will take its place; likewise */
     int draft_fd;
     char **lines; /* [count], without line ends; comments and what is not understood, too */
     size_t count;
 } token_file;
 
 /* A file that is not there is empty when it is to be written.  Errors name the file: NOT_FOUND,
- * PERMISSION, IO, STATE (somebody else is changing it), LIMIT, MEMORY; close is fine then. */
+ * PERMISSION, IO (also where a device is to be written), STATE (somebody else is changing it),
+ * LIMIT, MEMORY; close is fine then. */
 steno_status token_file_open(
     token_file *self, const char *path, bool for_writing, steno_error *error);
 

@@ -251,6 +251,23 @@ class Command(unittest.TestCase):
         self.assertEqual(result.returncode, 5)
         self.assertEqual(self.tokens.read_text(), before)
 
+    def test_what_the_file_is(self):
+        """A pipe or a device is not replaced, a link stays one."""
+        os.mkfifo(self.tokens)
+        for arguments in (("create", self.tokens, "a"), ("revoke", self.tokens, "a")):
+            self.assertIn("not a regular file", token(*arguments, status=5))
+        self.assertTrue(self.tokens.is_fifo())
+        self.tokens.unlink()
+        place = self.folder / "place"
+        place.write_text("")
+        self.tokens.symlink_to("place")
+        token("create", self.tokens, "a")
+        self.assertTrue(self.tokens.is_symlink())
+        self.assertTrue(place.read_text().startswith("a sha256 "))
+        token("revoke", self.tokens, "a")
+        self.assertEqual((self.tokens.is_symlink(), place.read_text()), (True, ""))
+        self.assertEqual(sorted(os.listdir(self.folder)), ["place", "tokens"])
+
 
 @unittest.skipIf(certificates.UNABLE, certificates.UNABLE)
 class Certificates(SecurityTest):
