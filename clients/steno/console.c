@@ -7,10 +7,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "columns.h"
+
 static const char erase_line[] = "\r\033[K";
 
 void console_init(console *self)
 {
+    columns_init();
     const char *terminal = getenv("TERM");
     bool able = terminal == NULL || strcmp(terminal, "dumb") != 0;
     *self = (struct console){
@@ -59,10 +62,15 @@ void console_error(console *self, const char *subject, const char *message)
     clear(self);
     size_t length = subject != NULL ? strlen(subject) : 0;
     bool named = length == 0 || (strncmp(message, subject, length) == 0 && message[length] == ':');
-    if (named)
-        fprintf(self->errors, "steno: %s\n", message);
-    else
-        fprintf(self->errors, "steno: %s: %s\n", subject, message);
+    growing line = {0};
+    steno_status status = growing_add(&line, "", 0);
+    if (!named && status == STENO_OK &&
+        (status = columns_append(&line, subject, length)) == STENO_OK)
+        status = growing_add(&line, ": ", 2);
+    if (status == STENO_OK)
+        status = columns_append(&line, message, strlen(message));
+    fprintf(self->errors, "steno: %s\n", status == STENO_OK ? line.bytes : "out of memory");
+    growing_finish(&line);
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -101,17 +109,18 @@ static size_t terminal_columns(void)
     return 80;
 }
 
-/* Under the lock. */
+/* Under the lock: text that can be shown, in place of what was. */
 static steno_status redraw(console *self, const char *text)
 {
     clear(self);
-    size_t room = terminal_columns() - 1, length = strlen(text);
+    size_t room = terminal_columns() - 1, columns = columns_of(text, strlen(text));
     const char *mark = "";
-    if (length > room) {
+    if (columns > room) {
         mark = "...";
-        text += length - (room - 3);
-        while (((unsigned char)*text & 0xc0) == 0x80) /* not from amid a character */
-            text++;
+        text += columns_fitting(text, strlen(text), columns - (room - 3));
+        /* A wide character more, where that ended before one. */
+        if (columns_of(text, strlen(text)) > room - 3)
+            text += columns_fitting(text, strlen(text), 2);
     }
     self->interim_shown = true;
     if (write_all(self, mark, strlen(mark)) < 0)
@@ -128,8 +137,15 @@ static steno_status print_interim(console *self, const char *text)
 
 steno_status console_interim(console *self, const char *text)
 {
+    growing shown = {0};
+    steno_status status = growing_add(&shown, "", 0);
+    if (status == STENO_OK)
+        status = columns_append(&shown, text, strlen(text));
     pthread_mutex_lock(&self->lock);
-    steno_status status = self->output_is_terminal ? redraw(self, text) : print_interim(self, text);
+    if (status == STENO_OK)
+        status =
+            self->output_is_terminal ? redraw(self, shown.bytes) : print_interim(self, shown.bytes);
     pthread_mutex_unlock(&self->lock);
+    growing_finish(&shown);
     return status;
 }

@@ -23,12 +23,14 @@ typedef struct console {
     int write_errno;     /* under the lock; see console_write_errno */
 } console;
 
+/* Before threads are started (columns_init). */
 void console_init(console *self);
 /* Takes away what is shown for a moment only. */
 void console_finish(console *self);
 
 /* "steno: SUBJECT: MESSAGE" on standard error, or "steno: MESSAGE" where subject is NULL or the
- * message begins with it already. */
+ * message begins with it already.  What files and servers are called may be anything: here and in
+ * console_interim it is shown as columns.h says, and gives the terminal no orders. */
 void console_error(console *self, const char *subject, const char *message);
 
 /* Shows a line on standard error in place of the one shown before; "" takes it away. */

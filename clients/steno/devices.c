@@ -154,7 +154,6 @@ int devices(const option_values *options)
 {
     if (options->operand_count > 0)
         return help_usage_error("devices", "devices takes no argument");
-    columns_init();
     console screen;
     console_init(&screen);
     noise_hide(&screen);

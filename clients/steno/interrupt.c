@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include "failure.h"
 
 static sigset_t awaited_signals(void)
 {
@@ -34,8 +35,7 @@ steno_status interrupt_init(interrupt *self, steno_error *error)
     self->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (self->signal_fd >= 0 && self->stop_fd >= 0)
         return STENO_OK;
-    error->status = STENO_ERROR_IO;
-    snprintf(error->message, sizeof error->message, "can't wait for signals: %s", strerror(errno));
+    failure_set(error, STENO_ERROR_IO, "can't wait for signals: %s", strerror(errno));
     interrupt_finish(self);
     return error->status;
 }

@@ -1,9 +1,9 @@
 #include "job.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "failure.h"
 #include "input.h"
 
 enum {
@@ -65,13 +65,6 @@ void job_setting_init(job_setting *setting, const option_values *options, steno_
     setting->raw = raw;
 }
 
-static steno_status out_of_memory(steno_error *error)
-{
-    error->status = STENO_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "out of memory");
-    return error->status;
-}
-
 static steno_status open_job(job_state *job, const char *path, steno_error *error)
 {
     const job_setting *setting = job->setting;
@@ -82,7 +75,7 @@ static steno_status open_job(job_state *job, const char *path, steno_error *erro
     job->block_frames = job->info->rate_hz / BLOCKS_PER_SECOND;
     job->samples = calloc(job->block_frames * job->info->channels, sizeof(float));
     if (job->samples == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     status = hearing_open(setting->recogniser, &setting->hearing, job->info, &job->hearing, error);
     job->failed = status < 0;
     if (status < 0 || job->listener->opened == NULL || job->opened)
@@ -145,8 +138,7 @@ static steno_status wait(job_state *job, steno_error *error)
     if (job->quiet_ms < STOP_PATIENCE_MS || !recogniser_is_remote(job->setting->recogniser))
         return STENO_OK;
     job->failed = true;
-    snprintf(error->message, sizeof error->message, "the server does not come to an end");
-    return error->status = STENO_ERROR_IO;
+    return failure_set(error, STENO_ERROR_IO, "the server does not come to an end");
 }
 
 /* Feeds a block, waiting where the recogniser's backlog is full. */

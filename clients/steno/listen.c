@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +17,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "columns.h"
 #include "exit_status.h"
+#include "failure.h"
 #include "help.h"
 #include "live.h"
 #include "live_output.h"
@@ -39,26 +38,18 @@ typedef struct listen_run {
     int exit_status;
 } listen_run;
 
-STENO_PRINTF(2, 3) static steno_status refuse(steno_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = STENO_ERROR_ARGUMENT;
-}
-
 static steno_status check_options(const option_values *options, steno_error *error)
 {
     if (options->operand_count > 0)
-        return refuse(error,
+        return failure_set(error, STENO_ERROR_ARGUMENT,
             "listen takes no argument: the microphone is --device, \"steno transcribe\" takes "
             "files");
     steno_status status = plan_check_interim(options, error);
     if (status < 0 || options->save_audio == NULL)
         return status;
     if (options->output != NULL && strcmp(options->output, options->save_audio) == 0)
-        return refuse(error, "--output and --save-audio name the same file");
+        return failure_set(
+            error, STENO_ERROR_ARGUMENT, "--output and --save-audio name the same file");
     return steno_recording_check_path(options->save_audio, error);
 }
 
@@ -180,7 +171,6 @@ int listen_command(const option_values *options)
         fprintf(stderr, "steno: this build has no microphone: it was made without PortAudio\n");
         return EXIT_STATUS_INPUT;
     }
-    columns_init();
     int status = session_open(&run.session, options);
     if (status == EXIT_STATUS_FINE)
         status = run_session(&run);

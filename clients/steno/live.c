@@ -20,6 +20,7 @@
 
 #include "devices.h"
 #include "exit_status.h"
+#include "failure.h"
 #include "live_output.h"
 #include "meter.h"
 #include "progress.h"
@@ -184,11 +185,7 @@ static steno_status allocate_blocks(live *self, steno_error *error)
     self->block_frames = self->info->rate_hz / BLOCKS_PER_SECOND;
     self->samples = calloc(self->block_frames * self->info->channels, sizeof(float));
     self->silence = calloc(self->block_frames * self->info->channels, sizeof(float));
-    if (self->samples != NULL && self->silence != NULL)
-        return STENO_OK;
-    error->status = STENO_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "out of memory");
-    return error->status;
+    return self->samples != NULL && self->silence != NULL ? STENO_OK : failure_memory(error);
 }
 
 /* Opens the microphone and a stream for it. */

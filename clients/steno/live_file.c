@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "failure.h"
+
 struct live_file {
     int fd;
     int failed_errno; /* of the first write that failed */
@@ -15,9 +17,8 @@ struct live_file {
 
 static steno_status fail(steno_error *error, const char *path, int code)
 {
-    error->status = code == ENOMEM ? STENO_ERROR_MEMORY : STENO_ERROR_IO;
-    snprintf(error->message, sizeof error->message, "%s: can't write: %s", path, strerror(code));
-    return error->status;
+    steno_status status = code == ENOMEM ? STENO_ERROR_MEMORY : STENO_ERROR_IO;
+    return failure_set(error, status, "%s: can't write: %s", path, strerror(code));
 }
 
 steno_status live_file_open(const char *path, live_file **out_file, steno_error *error)

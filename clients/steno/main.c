@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,15 +22,23 @@
 #include "transcribe.h"
 #include "wer.h"
 
+/* Whether the descriptor came from who started us.  One that is closed when a program is executed
+ * did not: gRPC, when it is loaded, tries an eventfd and forgets it where it got number 0. */
+static bool is_inherited(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+    return flags < 0 ? errno != EBADF : (flags & FD_CLOEXEC) == 0;
+}
+
 /* A file opened later must not become standard output because that was closed: descriptors 0 to 2
  * are held, in the direction in which using them fails. */
 static void hold_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+        if (is_inherited(fd))
             continue;
-        /* The lowest free descriptor is taken, which is fd. */
-        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+        int nowhere = open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        if (nowhere < 0 || (nowhere != fd && (dup2(nowhere, fd) < 0 || close(nowhere) < 0)))
             _exit(EXIT_STATUS_OUTPUT);
     }
 }
@@ -68,12 +77,35 @@ static const command_entry *find_command(int argc, const char *const *argv, int 
     return command_find("");
 }
 
+/* A command whose first word this is, "model info" of "model"; NULL if there is none. */
+static const char *longer_command(const char *word)
+{
+    size_t count, length = strlen(word);
+    const command_entry *commands = command_table(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(commands[i].name, word, length) == 0 && commands[i].name[length] == ' ')
+            return commands[i].name;
+    return NULL;
+}
+
+static int refuse_command(const char *const *argv, int used)
+{
+    char message[160];
+    const char *longer = longer_command(argv[0]);
+    snprintf(message, sizeof message, "unknown command '%.80s%s%.20s'%s%s%s", argv[0],
+        used > 1 ? " " : "", used > 1 ? argv[1] : "", longer != NULL ? "; there is \"" : "",
+        longer != NULL ? longer : "", longer != NULL ? "\"" : "");
+    return help_usage_error("", message);
+}
+
 static int print_help(int argc, const char *const *argv)
 {
     int used;
     const command_entry *command = find_command(argc, argv, &used);
-    if (command == NULL || used < argc)
-        return help_usage_error("", "there is no such command to explain");
+    if (command == NULL)
+        return refuse_command(argv, used);
+    if (used < argc)
+        return help_usage_error("", "help explains one command");
     if (command->bit == COMMAND_NONE)
         help_print_overview(stdout);
     else
@@ -117,12 +149,8 @@ static int run_line(int argc, const char *const *argv)
         return print_help(argc - 1, argv + 1);
     int used;
     const command_entry *command = find_command(argc, argv, &used);
-    if (command == NULL) {
-        char message[128];
-        snprintf(message, sizeof message, "unknown command '%.80s%s%.20s'", argv[0],
-            used > 1 ? " " : "", used > 1 ? argv[1] : "");
-        return help_usage_error("", message);
-    }
+    if (command == NULL)
+        return refuse_command(argv, used);
     option_values options;
     steno_error error;
     steno_status status = options_parse(command, argc - used, argv + used, &options, &error);

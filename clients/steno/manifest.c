@@ -1,21 +1,11 @@
 #include "manifest.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "failure.h"
 #include "text_file.h"
-
-STENO_PRINTF(3, 4)
-static steno_status fail(steno_error *error, steno_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = status;
-}
 
 static char *resolve(const char *manifest_path, const char *path)
 {
@@ -36,21 +26,21 @@ static steno_status add_line(
     const char *text = rest != NULL ? strsep(&rest, "\t") : NULL;
     const char *group = rest != NULL ? strsep(&rest, "\t") : "";
     if (*audio == '\0' || text == NULL)
-        return fail(error, STENO_ERROR_FORMAT, "%s:%zu: not a path and a text separated by a tab",
-            path, number);
+        return failure_set(error, STENO_ERROR_FORMAT,
+            "%s:%zu: not a path and a text separated by a tab", path, number);
     if (self->count == 0 && strcmp(audio, "audio") == 0 && strcmp(text, "text") == 0)
         return STENO_OK;
     if (self->count == self->capacity) {
         size_t capacity = self->capacity * 2 + 64;
         manifest_entry *larger = realloc(self->entries, capacity * sizeof *larger);
         if (larger == NULL)
-            return fail(error, STENO_ERROR_MEMORY, "%s: out of memory", path);
+            return failure_set(error, STENO_ERROR_MEMORY, "%s: out of memory", path);
         self->entries = larger;
         self->capacity = capacity;
     }
     char *resolved = resolve(path, audio);
     if (resolved == NULL)
-        return fail(error, STENO_ERROR_MEMORY, "%s: out of memory", path);
+        return failure_set(error, STENO_ERROR_MEMORY, "%s: out of memory", path);
     self->entries[self->count++] = (manifest_entry){resolved, text, group};
     return STENO_OK;
 }
@@ -67,7 +57,7 @@ static steno_status parse(manifest *self, const char *path, steno_error *error)
             return status;
     }
     if (self->count == 0)
-        return fail(error, STENO_ERROR_FORMAT, "%s: no recordings in it", path);
+        return failure_set(error, STENO_ERROR_FORMAT, "%s: no recordings in it", path);
     return STENO_OK;
 }
 

@@ -7,15 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
 #include "exit_status.h"
 #include "help.h"
 #include "server.h"
 #include "session.h"
 #include "steno/model.h"
 
-static const char *or_unknown(const char *text)
+/* "name            VALUE": a value as it can be shown, whatever the file or the server says. */
+static void print_text(FILE *out, const char *name, const char *value)
 {
-    return *text != '\0' ? text : "not stated";
+    growing shown = {0};
+    columns_append(&shown, value, strlen(value));
+    fprintf(out, "%-15s %s\n", name, shown.size > 0 ? shown.bytes : "not stated");
+    growing_finish(&shown);
 }
 
 static void describe_lm(const steno_model_info *info, char *out, size_t size)
@@ -26,30 +31,36 @@ static void describe_lm(const steno_model_info *info, char *out, size_t size)
         snprintf(out, size, "%" PRIu64 " n-grams", info->lm_ngrams);
 }
 
-/* `place` says what `path` is: a file, or the address of a server. */
+/* `place` says what `path` is: a file, or the address of a server.  NULL when memory is out. */
 static char *to_text(const char *place, const char *path, const steno_model_info *info)
 {
-    char *text, lm[32];
+    char *text = NULL, lm[32], runs[96];
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return NULL;
     describe_lm(info, lm, sizeof lm);
-    int size = asprintf(&text,
-        "%-15s %s\n"
-        "name            %s\n"
-        "language        %s\n"
+    snprintf(runs, sizeof runs, "%s, operators: %.60s", steno_precision_name(info->precision),
+        info->operators);
+    print_text(out, place, path);
+    print_text(out, "name", info->name);
+    print_text(out, "language", info->language);
+    fprintf(out,
         "size            %.1f MB, %.2f million parameters\n"
         "units           %" PRIu32 " text units, one encoding each %" PRIu32 " ms\n"
         "language model  %s\n"
-        "audio           %" PRIu32 " Hz, chunks up to %" PRIu32 " ms\n"
-        "training data   %s\n"
-        "training        %s\n"
-        "word error rate %s\n"
-        "licence         %s\n"
-        "runs in         %s, operators: %s\n",
-        place, path, or_unknown(info->name), or_unknown(info->language),
+        "audio           %" PRIu32 " Hz, chunks up to %" PRIu32 " ms\n",
         (double)info->file_bytes / 1e6, (double)info->parameters / 1e6, info->tokens,
-        info->encoding_ms, lm, info->rate_hz, info->max_chunk_ms, or_unknown(info->training_data),
-        or_unknown(info->trained_with), or_unknown(info->word_error_rate),
-        or_unknown(info->licence), steno_precision_name(info->precision), info->operators);
-    return size < 0 ? NULL : text;
+        info->encoding_ms, lm, info->rate_hz, info->max_chunk_ms);
+    print_text(out, "training data", info->training_data);
+    print_text(out, "training", info->trained_with);
+    print_text(out, "word error rate", info->word_error_rate);
+    print_text(out, "licence", info->licence);
+    print_text(out, "runs in", runs);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 static char *to_json(const char *place, const char *path, const steno_model_info *info)

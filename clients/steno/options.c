@@ -3,11 +3,10 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "failure.h"
 #include "steno/audio.h"
 #include "steno/format.h"
 #include "steno/model.h"
@@ -246,16 +245,6 @@ const command_entry *command_find(const char *name)
     return NULL;
 }
 
-STENO_PRINTF(2, 3) static steno_status refuse(steno_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    error->status = STENO_ERROR_ARGUMENT;
-    return error->status;
-}
-
 bool options_parse_number(
     const char *text, uint32_t minimum, uint32_t maximum, uint32_t *out_number)
 {
@@ -316,8 +305,7 @@ static steno_status add_text(option_texts *texts, const char *value, steno_error
 {
     const char **larger = realloc(texts->items, (texts->count + 1) * sizeof *larger);
     if (larger == NULL) {
-        refuse(error, "out of memory");
-        return error->status = STENO_ERROR_MEMORY;
+        return failure_memory(error);
     }
     texts->items = larger;
     texts->items[texts->count++] = value;
@@ -338,19 +326,22 @@ static steno_status set_value(
         if (options_parse_number(
                 value, (uint32_t)option->minimum, (uint32_t)option->maximum, field))
             return STENO_OK;
-        return refuse(error, "--%s: '%s' is not a whole number from %" PRId64 " to %" PRId64,
-            option->name, value, option->minimum, option->maximum);
+        return failure_set(error, STENO_ERROR_ARGUMENT,
+            "--%s: '%s' is not a whole number from %" PRId64 " to %" PRId64, option->name, value,
+            option->minimum, option->maximum);
     case OPTION_REAL:
         if (options_parse_real(value, (double)option->minimum, (double)option->maximum, field))
             return STENO_OK;
-        return refuse(error, "--%s: '%s' is not a number from %" PRId64 " to %" PRId64,
-            option->name, value, option->minimum, option->maximum);
+        return failure_set(error, STENO_ERROR_ARGUMENT,
+            "--%s: '%s' is not a number from %" PRId64 " to %" PRId64, option->name, value,
+            option->minimum, option->maximum);
     case OPTION_CHOICE:
     case OPTION_NUMBER_CHOICE:
         index = options_find_choice(option->choices, value, strlen(value));
         if (index == OPTIONS_UNSET) {
             list_choices(option->choices, list, sizeof list);
-            return refuse(error, "--%s: '%s' is not one of %s", option->name, value, list);
+            return failure_set(error, STENO_ERROR_ARGUMENT, "--%s: '%s' is not one of %s",
+                option->name, value, list);
         }
         if (option->kind == OPTION_CHOICE)
             *(uint32_t *)field = index;
@@ -362,12 +353,12 @@ static steno_status set_value(
     case OPTION_DEVICE:
     case OPTION_TEXT:
         if (*value == '\0')
-            return refuse(error, "--%s: an empty name", option->name);
+            return failure_set(error, STENO_ERROR_ARGUMENT, "--%s: an empty name", option->name);
         *(const char **)field = value;
         return STENO_OK;
     case OPTION_TEXTS:
         if (*value == '\0')
-            return refuse(error, "--%s: an empty text", option->name);
+            return failure_set(error, STENO_ERROR_ARGUMENT, "--%s: an empty text", option->name);
         return add_text(field, value, error);
     }
     return STENO_OK;
@@ -405,7 +396,7 @@ static steno_status take_value(cursor *words, const option_entry *option, const 
         return STENO_OK;
     }
     if (words->next >= words->argc)
-        return refuse(error, "--%s needs a value", option->name);
+        return failure_set(error, STENO_ERROR_ARGUMENT, "--%s needs a value", option->name);
     *out = words->argv[words->next++];
     return STENO_OK;
 }
@@ -417,11 +408,12 @@ static steno_status parse_long(const command_entry *command, cursor *words, cons
     size_t length = strcspn(text, "=");
     const option_entry *option = find_long(command, text, length);
     if (option == NULL)
-        return refuse(error, "unknown option '--%.*s'", (int)length, text);
+        return failure_set(
+            error, STENO_ERROR_ARGUMENT, "unknown option '--%.*s'", (int)length, text);
     const char *value = text[length] == '=' ? text + length + 1 : NULL;
     if (option->kind == OPTION_SWITCH) {
         if (value != NULL)
-            return refuse(error, "--%s takes no value", option->name);
+            return failure_set(error, STENO_ERROR_ARGUMENT, "--%s takes no value", option->name);
     } else {
         steno_status status = take_value(words, option, value, &value, error);
         if (status < 0)
@@ -437,7 +429,7 @@ static steno_status parse_letters(const command_entry *command, cursor *words, c
     for (; *text != '\0'; text++) {
         const option_entry *option = find_letter(command, *text);
         if (option == NULL)
-            return refuse(error, "unknown option '-%c'", *text);
+            return failure_set(error, STENO_ERROR_ARGUMENT, "unknown option '-%c'", *text);
         const char *value = NULL;
         if (option->kind != OPTION_SWITCH) {
             const char *joined = text[1] != '\0' ? text + 1 : NULL;
@@ -465,8 +457,7 @@ steno_status options_parse(const command_entry *command, int argc, const char *c
         .token_bonus = NAN};
     options->operands = calloc((size_t)argc + 1, sizeof *options->operands);
     if (options->operands == NULL) {
-        refuse(error, "out of memory");
-        return error->status = STENO_ERROR_MEMORY;
+        return failure_memory(error);
     }
     cursor words = {argc, 0, argv};
     bool only_operands = false;

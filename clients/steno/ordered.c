@@ -1,8 +1,9 @@
 #include "ordered.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "failure.h"
 
 steno_status ordered_init(
     ordered *self, console *screen, size_t count, const char *separator, steno_error *error)
@@ -14,11 +15,8 @@ steno_status ordered_init(
         .count = count,
         .items = calloc(count, sizeof(ordered_item)),
     };
-    if (self->items == NULL) {
-        error->status = STENO_ERROR_MEMORY;
-        snprintf(error->message, sizeof error->message, "out of memory");
-        return error->status;
-    }
+    if (self->items == NULL)
+        return failure_memory(error);
     for (size_t i = 0; i < count; i++)
         self->items[i] = (ordered_item){.owner = self, .index = i};
     pthread_mutex_init(&self->lock, NULL);

@@ -3,11 +3,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "failure.h"
 
 enum { TICK_MS = 100 };
 
@@ -84,7 +85,5 @@ steno_status parallel_run(const parallel *self, steno_error *error)
         self->tick(self->context); /* all is done: also short work is seen to its end */
         return STENO_OK;
     }
-    error->status = STENO_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "can't start a thread");
-    return error->status;
+    return failure_set(error, STENO_ERROR_MEMORY, "can't start a thread");
 }

@@ -4,15 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failure.h"
 #include "text_file.h"
 
 enum { BOOST_MAX = 20 };
-
-static steno_status out_of_memory(steno_error *error)
-{
-    snprintf(error->message, sizeof error->message, "out of memory");
-    return error->status = STENO_ERROR_MEMORY;
-}
 
 /* A decimal number from 0 to BOOST_MAX, with a point in every locale. */
 static bool parse_boost(const char *text, float *out_boost)
@@ -40,18 +35,16 @@ static steno_status add(phrase_list *self, const char *where, char *text, steno_
     float boost = PHRASES_BOOST;
     char *equals = strrchr(text, '=');
     if (equals != NULL) {
-        if (!parse_boost(equals + 1, &boost)) {
-            snprintf(error->message, sizeof error->message,
+        if (!parse_boost(equals + 1, &boost))
+            return failure_set(error, STENO_ERROR_ARGUMENT,
                 "%s: '%s': a boost is a number from 0 to %d", where, text, BOOST_MAX);
-            return error->status = STENO_ERROR_ARGUMENT;
-        }
         *equals = '\0';
     }
-    if (self->count == STENO_PHRASES_MAX) {
-        snprintf(error->message, sizeof error->message, "%s: more than %d phrases", where,
-            STENO_PHRASES_MAX);
-        return error->status = STENO_ERROR_LIMIT;
-    }
+    if (text[strspn(text, " \t")] == '\0')
+        return failure_set(error, STENO_ERROR_ARGUMENT, "%s: a phrase without words", where);
+    if (self->count == STENO_PHRASES_MAX)
+        return failure_set(
+            error, STENO_ERROR_LIMIT, "%s: more than %d phrases", where, STENO_PHRASES_MAX);
     self->phrases[self->count++] = (steno_phrase){text, boost};
     return STENO_OK;
 }
@@ -60,11 +53,11 @@ static steno_status add_options(phrase_list *self, const option_values *options,
 {
     self->texts = calloc(options->phrases.count + 1, sizeof *self->texts);
     if (self->texts == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     for (size_t i = 0; i < options->phrases.count; i++) {
         char *text = strdup(options->phrases.items[i]);
         if (text == NULL)
-            return out_of_memory(error);
+            return failure_memory(error);
         self->texts[self->text_count++] = text;
         steno_status status = add(self, "--phrase", text, error);
         if (status < 0)
@@ -81,7 +74,7 @@ static steno_status add_file(phrase_list *self, const char *path, steno_error *e
     char *rest = self->file.bytes, *line;
     for (size_t number = 1; (line = strsep(&rest, "\n")) != NULL; number++) {
         line[strcspn(line, "\r")] = '\0';
-        if (*line == '\0' || *line == '#')
+        if (line[strspn(line, " \t")] == '\0' || *line == '#')
             continue;
         char where[256];
         snprintf(where, sizeof where, "%s:%zu", path, number);
@@ -99,7 +92,7 @@ steno_status phrases_read(
     *self = (phrase_list){.count = 0};
     self->phrases = calloc(STENO_PHRASES_MAX, sizeof *self->phrases);
     if (self->phrases == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     steno_status status = add_options(self, options, error);
     if (status == STENO_OK && options->phrase_file != NULL)
         status = add_file(self, options->phrase_file, error);

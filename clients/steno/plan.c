@@ -1,29 +1,13 @@
 #include "plan.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "failure.h"
 #include "steno/format.h"
-
-STENO_PRINTF(2, 3) static steno_status refuse(steno_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    error->status = STENO_ERROR_ARGUMENT;
-    return error->status;
-}
-
-static steno_status out_of_memory(steno_error *error)
-{
-    refuse(error, "out of memory");
-    return error->status = STENO_ERROR_MEMORY;
-}
 
 char *plan_base_name(const char *path)
 {
@@ -52,32 +36,37 @@ steno_status plan_check_interim(const option_values *options, steno_error *error
     if (!options->interim)
         return STENO_OK;
     if (options->format != STENO_FORMAT_TEXT || goes_to_files(options))
-        return refuse(error, "--interim shows text on standard output: it goes with neither "
-                             "another --format nor --output");
+        return failure_set(error, STENO_ERROR_ARGUMENT,
+            "--interim shows text on standard output: it goes with neither "
+            "another --format nor --output");
     if (options->per_channel)
-        return refuse(error, "--interim and --per-channel exclude each other");
+        return failure_set(
+            error, STENO_ERROR_ARGUMENT, "--interim and --per-channel exclude each other");
     return STENO_OK;
 }
 
 static steno_status check_options(const option_values *options, steno_error *error)
 {
     if (options->operand_count == 0)
-        return refuse(error, "no file given; \"-\" is standard input");
+        return failure_set(error, STENO_ERROR_ARGUMENT, "no file given; \"-\" is standard input");
     if (options->output != NULL && options->output_dir != NULL)
-        return refuse(error, "--output and --output-dir exclude each other");
+        return failure_set(
+            error, STENO_ERROR_ARGUMENT, "--output and --output-dir exclude each other");
     if (options->output != NULL && options->operand_count > 1)
-        return refuse(error, "--output takes one input; use --output-dir for several");
+        return failure_set(
+            error, STENO_ERROR_ARGUMENT, "--output takes one input; use --output-dir for several");
     bool one_document = options->format == STENO_FORMAT_SRT ||
                         options->format == STENO_FORMAT_VTT || options->format == STENO_FORMAT_TSV;
     if (one_document && options->operand_count > 1 && options->output_dir == NULL)
-        return refuse(error, "%s of several inputs can't share standard output: use --output-dir",
+        return failure_set(error, STENO_ERROR_ARGUMENT,
+            "%s of several inputs can't share standard output: use --output-dir",
             steno_format_extension((steno_format)options->format));
     bool standard_input = false;
     for (size_t i = 0; i < options->operand_count; i++) {
         if (strcmp(options->operands[i], "-") != 0)
             continue;
         if (standard_input)
-            return refuse(error, "standard input can be read only once");
+            return failure_set(error, STENO_ERROR_ARGUMENT, "standard input can be read only once");
         standard_input = true;
     }
     return plan_check_interim(options, error);
@@ -97,7 +86,7 @@ static steno_status name_outputs(plan *self, const option_values *options, steno
             free(name);
         }
         if (self->outputs[i] == NULL)
-            return out_of_memory(error);
+            return failure_memory(error);
     }
     return STENO_OK;
 }
@@ -116,15 +105,16 @@ static steno_status check_distinct(
 {
     pair *pairs = calloc(self->count, sizeof *pairs);
     if (pairs == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     for (size_t i = 0; i < self->count; i++)
         pairs[i] = (pair){self->outputs[i], options->operands[i]};
     qsort(pairs, self->count, sizeof *pairs, compare_outputs);
     steno_status status = STENO_OK;
     for (size_t i = 1; i < self->count && status == STENO_OK; i++)
         if (strcmp(pairs[i - 1].output, pairs[i].output) == 0)
-            status = refuse(error, "%s and %s would both be written to %s", pairs[i - 1].input,
-                pairs[i].input, pairs[i].output);
+            status =
+                failure_set(error, STENO_ERROR_ARGUMENT, "%s and %s would both be written to %s",
+                    pairs[i - 1].input, pairs[i].input, pairs[i].output);
     free(pairs);
     return status;
 }
@@ -140,7 +130,8 @@ static steno_status check_inputs_safe(
         for (size_t j = 0; j < self->count; j++)
             if (stat(options->operands[j], &input) == 0 && input.st_dev == output.st_dev &&
                 input.st_ino == output.st_ino)
-                return refuse(error, "%s would be overwritten by its own transcript or another's",
+                return failure_set(error, STENO_ERROR_ARGUMENT,
+                    "%s would be overwritten by its own transcript or another's",
                     options->operands[j]);
     }
     return STENO_OK;
@@ -154,7 +145,7 @@ steno_status plan_init(plan *self, const option_values *options, steno_error *er
         return status;
     self->outputs = calloc(options->operand_count, sizeof *self->outputs);
     if (self->outputs == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     self->count = options->operand_count;
     if (!goes_to_files(options))
         return STENO_OK;

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "failure.h"
+
 enum { BAR_WIDTH = 24 };
 
 uint64_t progress_clock_ms(void)
@@ -20,11 +22,8 @@ steno_status progress_init(
     progress *self, const char *const *paths, size_t count, steno_error *error)
 {
     *self = (struct progress){.count = count, .items = calloc(count, sizeof(progress_item))};
-    if (self->items == NULL) {
-        error->status = STENO_ERROR_MEMORY;
-        snprintf(error->message, sizeof error->message, "out of memory");
-        return error->status;
-    }
+    if (self->items == NULL)
+        return failure_memory(error);
     for (size_t i = 0; i < count; i++) {
         struct stat file;
         if (strcmp(paths[i], "-") != 0 && stat(paths[i], &file) == 0 && S_ISREG(file.st_mode))

@@ -1,6 +1,6 @@
 /*
  * Where recognition happens: by an engine in this process (recogniser_engine.c) or on a server
- * (recogniser_server.c).  A recogniser is shared by all recordings; a hearing is one recording, or
+ * (server.c).  A recogniser is shared by all recordings; a hearing is one recording, or
  * one live source, with all its channels.
  *
  *     hearing_open(recogniser, &setting, info, &hearing, &error);

@@ -3,9 +3,9 @@
  * offer each stream takes what it has room for; the hearing has taken what all have, and a stream
  * that is ahead skips that much of the next offer.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "failure.h"
 #include "recogniser.h"
 
 typedef struct engine_recogniser {
@@ -25,13 +25,6 @@ typedef struct engine_hearing {
     unsigned turn;         /* who is asked first for results */
     unsigned awaited;      /* whom to wait for */
 } engine_hearing;
-
-static steno_status out_of_memory(steno_error *error)
-{
-    error->status = STENO_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "out of memory");
-    return error->status;
-}
 
 static void destroy(recogniser *base)
 {
@@ -83,7 +76,7 @@ static steno_status open_hearing(recogniser *base, const hearing_setting *settin
 {
     engine_hearing *self = calloc(1, sizeof *self);
     if (self == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     self->base.kind = base->kind;
     self->channels = info->channels;
     self->per_channel = setting->per_channel;
@@ -105,10 +98,8 @@ static steno_status feed(
         steno_status status = steno_stream_feed(
             self->streams[i], samples + begin * self->channels, frames - begin, &taken);
         if (status < 0) {
-            error->status = status;
-            snprintf(error->message, sizeof error->message, "feeding the recogniser failed: %s",
-                steno_status_name(status));
-            return status;
+            return failure_set(
+                error, status, "feeding the recogniser failed: %s", steno_status_name(status));
         }
         self->ahead[i] += taken;
         if (self->ahead[i] < least) {
@@ -205,7 +196,7 @@ steno_status recogniser_create_engine(
 {
     engine_recogniser *self = calloc(1, sizeof *self);
     if (self == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     self->base.kind = &engine_kind;
     steno_engine_options options = {.threads = threads};
     steno_status status = steno_engine_create(&options, &self->engine, error);

@@ -5,10 +5,10 @@
  */
 #include "server.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "failure.h"
 #include "text_file.h"
 
 typedef struct server_recogniser {
@@ -20,13 +20,6 @@ typedef struct server_hearing {
     hearing base;
     steno_client_stream *stream;
 } server_hearing;
-
-static steno_status out_of_memory(steno_error *error)
-{
-    error->status = STENO_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "out of memory");
-    return error->status;
-}
 
 /* ---- The client ---- */
 
@@ -138,7 +131,7 @@ static steno_status open_hearing(recogniser *base, const hearing_setting *settin
 {
     server_hearing *self = calloc(1, sizeof *self);
     if (self == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     self->base.kind = base->kind;
     steno_client_stream_options options;
     fill_options(setting, info, &options);
@@ -219,7 +212,7 @@ steno_status recogniser_create_server(
 {
     server_recogniser *self = calloc(1, sizeof *self);
     if (self == NULL)
-        return out_of_memory(error);
+        return failure_memory(error);
     self->base.kind = &server_kind;
     steno_status status = create_client(options, &self->client, error);
     if (status < 0) {

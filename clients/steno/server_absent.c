@@ -1,13 +1,11 @@
 /* In the place of server.c where gRPC is not there. */
-#include <stdio.h>
-
+#include "failure.h"
 #include "server.h"
 
 static steno_status refuse(steno_error *error)
 {
-    snprintf(error->message, sizeof error->message,
+    return failure_set(error, STENO_ERROR_ARGUMENT,
         "--server: this steno was built without gRPC and can't speak to servers");
-    return error->status = STENO_ERROR_ARGUMENT;
 }
 
 steno_status recogniser_create_server(

@@ -1,12 +1,11 @@
 #include <math.h>
-#include <stdio.h>
 
+#include "failure.h"
 #include "server.h"
 
 static steno_status refuse(const char *name, const char *reason, steno_error *error)
 {
-    snprintf(error->message, sizeof error->message, "--%s %s", name, reason);
-    return error->status = STENO_ERROR_ARGUMENT;
+    return failure_set(error, STENO_ERROR_ARGUMENT, "--%s %s", name, reason);
 }
 
 typedef struct given {
@@ -48,12 +47,10 @@ steno_status server_check_options(const option_values *options, steno_error *err
         name = first_given(engines, sizeof engines / sizeof engines[0]);
         if (name != NULL)
             return refuse(name, "is the server's to choose: it does not go with --server", error);
-        if (options->servers.count > STENO_CLIENT_ADDRESSES_MAX) {
-            snprintf(error->message, sizeof error->message, "--server: more than %d",
-                STENO_CLIENT_ADDRESSES_MAX);
-            return error->status = STENO_ERROR_ARGUMENT;
-        }
-        return STENO_OK;
+        return options->servers.count <= STENO_CLIENT_ADDRESSES_MAX
+                   ? STENO_OK
+                   : failure_set(error, STENO_ERROR_ARGUMENT, "--server: more than %d",
+                         STENO_CLIENT_ADDRESSES_MAX);
     }
     name = first_given(servers, sizeof servers / sizeof servers[0]);
     return name != NULL ? refuse(name, "says how to speak to a --server, and there is none", error)

@@ -93,7 +93,8 @@ char *wer_report_table(const wer_report *report)
             sum->errors.deletions, sum->errors.insertions, sum->error_rate, sum->real_time_factor);
     }
     if (report->failed > 0)
-        fprintf(stream, "%" PRIu64 " recordings failed and are not counted\n", report->failed);
+        fprintf(stream, "%" PRIu64 " %s not counted\n", report->failed,
+            report->failed == 1 ? "recording failed and is" : "recordings failed and are");
     bool failed = ferror(stream) != 0;
     if (fclose(stream) != 0 || failed) {
         free(text);

@@ -1,22 +1,12 @@
 #include "inspect/pictures.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "failure.h"
 #include "inspect/alignment.h"
 #include "output.h"
 #include "steno/stream.h"
-
-STENO_PRINTF(2, 3) static steno_status refuse(steno_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = STENO_ERROR_ARGUMENT;
-}
 
 static steno_status draw_page(sink *out, const heard *h, const page_facts *facts)
 {
@@ -50,12 +40,15 @@ static steno_status check_paths(
     for (size_t i = 0; i < self->count; i++) {
         const char *path = self->items[i].path;
         if (strcmp(path, "-") == 0)
-            return refuse(error, "pictures are written to files, not to standard output");
+            return failure_set(error, STENO_ERROR_ARGUMENT,
+                "pictures are written to files, not to standard output");
         if (same_file(path, options->operands[0]))
-            return refuse(error, "%s would be overwritten by its own picture", path);
+            return failure_set(
+                error, STENO_ERROR_ARGUMENT, "%s would be overwritten by its own picture", path);
         for (size_t j = 0; j < i; j++)
             if (same_file(path, self->items[j].path))
-                return refuse(error, "two pictures would both be written to %s", path);
+                return failure_set(
+                    error, STENO_ERROR_ARGUMENT, "two pictures would both be written to %s", path);
     }
     return STENO_OK;
 }
@@ -70,12 +63,15 @@ steno_status pictures_init(pictures *self, const option_values *options, steno_e
     if (options->png != NULL)
         self->items[self->count++] = (picture){.path = options->png, .draw = draw_png};
     if (self->count == 0)
-        return refuse(error, "no picture wanted: give --html, --svg or --png a file");
+        return failure_set(
+            error, STENO_ERROR_ARGUMENT, "no picture wanted: give --html, --svg or --png a file");
     bool attends = options->search != STENO_SEARCH_CTC && options->attention_weight != 0;
     if (!attends && (options->svg != NULL || options->png != NULL))
-        return refuse(error, "without the attention decoder --svg and --png have nothing to show");
+        return failure_set(error, STENO_ERROR_ARGUMENT,
+            "without the attention decoder --svg and --png have nothing to show");
     if (options->png != NULL && !alignment_has_png())
-        return refuse(error, "--png: this steno was built without libpng");
+        return failure_set(
+            error, STENO_ERROR_ARGUMENT, "--png: this steno was built without libpng");
     return check_paths(self, options, error);
 }
 
@@ -93,11 +89,8 @@ static steno_status write_picture(
     sink out = {.write = output_write, .context = self->file};
     steno_status status = self->draw(&out, h, facts);
     /* A write that failed is told, with its reason, by the commit. */
-    if (status < 0 && out.status == STENO_OK) {
-        snprintf(
-            error->message, sizeof error->message, "%s: %s", self->path, steno_status_name(status));
-        return error->status = status;
-    }
+    if (status < 0 && out.status == STENO_OK)
+        return failure_set(error, status, "%s: %s", self->path, steno_status_name(status));
     output *file = self->file;
     self->file = NULL;
     return output_commit(file, error);

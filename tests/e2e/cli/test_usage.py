@@ -62,7 +62,8 @@ class Usage(client.ClientTest):
             ("no command given", []),
             ("unknown command 'foo'", ["foo"]),
             ("unknown command 'model foo'", ["model", "foo"]),
-            ("unknown command 'model'", ["model"]),
+            ("unknown command 'model'; there is \"model info\"", ["model"]),
+            ("unknown command 'model'; there is \"model info\"", ["help", "model"]),
             ("unknown option '--foo'", ["--foo"]),
             ("unknown option '--foo'", ["transcribe", "--foo", WAV]),
             ("unknown option '-x'", ["transcribe", "-x", WAV]),
@@ -82,8 +83,8 @@ class Usage(client.ClientTest):
             ("no manifest given", ["wer"]),
             ("more than one manifest", ["wer", "a", "b"]),
             ("more than one model", ["model", "info", "a", "b"]),
-            ("no such command", ["help", "foo"]),
-            ("no such command", ["help", "wer", "foo"]),
+            ("unknown command 'foo'", ["help", "foo"]),
+            ("help explains one command", ["help", "wer", "foo"]),
         ):
             with self.subTest(arguments=arguments):
                 result = self.fail_with(USAGE, reason, *arguments)
@@ -121,6 +122,23 @@ class Usage(client.ClientTest):
                 (result.returncode, result.stderr),
                 (OUTPUT, b"steno: standard output: Bad file descriptor\n"),
             )
+
+
+    def test_closed_input(self):
+        """Standard input that is not there is no live source to wait for."""
+        result = subprocess.run(
+            ["sh", "-c", '"$@" <&-', "sh", client.STENO, "transcribe", "-"],
+            capture_output=True,
+            env=client.environment(),
+            timeout=120,
+        )
+        self.assertEqual(result.returncode, client.INPUT, result.stderr)
+        self.assertIn(b"standard input: can't read: Bad file descriptor", result.stderr)
+
+    def test_names_that_are_orders(self):
+        """A terminal is shown the name, not made to do what it says."""
+        result = self.fail_with(client.INPUT, "?[2Ja?b", "transcribe", "\033[2Ja\nb")
+        self.assertNotIn("\033", result.stderr)
 
 
 class Models(client.ClientTest):

@@ -66,6 +66,19 @@ START_TEST(boosts_that_are_none)
 }
 END_TEST
 
+START_TEST(without_words)
+{
+    static const char *const bad[] = {"=5", "", " ", "\t=1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ck_assert_int_eq(read_one(bad[i]), STENO_ERROR_ARGUMENT);
+        ck_assert_str_eq(error.message, "--phrase: a phrase without words");
+    }
+    const char *path = folder_write("phrases", "a\n  \n =3\n");
+    ck_assert_int_eq(read_phrases(NULL, 0, path), STENO_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "phrases:3: a phrase without words"));
+}
+END_TEST
+
 START_TEST(of_a_file)
 {
     const char *path =
@@ -103,6 +116,7 @@ int main(void)
     tcase_add_checked_fixture(cases, folder_make, finish);
     tcase_add_test(cases, of_the_command_line);
     tcase_add_test(cases, boosts_that_are_none);
+    tcase_add_test(cases, without_words);
     tcase_add_test(cases, of_a_file);
     tcase_add_test(cases, too_many);
     Suite *suite = suite_create("client_phrases");

@@ -227,7 +227,7 @@ START_TEST(texts)
                             "clean           2        40       3       0       1    10.00   0.035\n"
                             "noisy           1         5       0       5       0   100.00   0.050\n"
                             "total           3        45       3       5       1    20.00   0.036\n"
-                            "1 recordings failed and are not counted\n");
+                            "1 recording failed and is not counted\n");
     free(table);
     wer_report_finish(&report);
     char *line = wer_report_details(&recordings[1]);
