@@ -36,11 +36,17 @@ typedef struct signal_waiter {
 
 static void end(signal_waiter *self, int number, bool again)
 {
+    const char *why = number == SIGINT ? "interrupted" : "told to end";
+    uint32_t notice = parts_notice_seconds(self->parts), drain = parts_drain_seconds(self->parts);
     if (again)
         log_say(self->log, LOG_LEVEL_INFO, "ending at once");
+    else if (notice > 0)
+        log_say(self->log, LOG_LEVEL_INFO,
+            "%s, taking streams for another %u s, then ending when they have, after %u s at most",
+            why, notice, drain);
     else
         log_say(self->log, LOG_LEVEL_INFO, "%s, ending when the streams have, after %u s at most",
-            number == SIGINT ? "interrupted" : "told to end", parts_drain_seconds(self->parts));
+            why, drain);
     parts_shutdown(self->parts, again);
 }
 

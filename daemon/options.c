@@ -41,8 +41,12 @@ static const option_entry entries[] = {
         true},
     {"tokens", "server", "FILE", OPTION_TEXT, AT(tokens), 0, 0, NULL, NULL,
         "calls need one of the tokens in FILE, which \"steno token\" writes", true},
+    {"notice-seconds", "server", "N", OPTION_NUMBER, AT(notice_seconds), 0, 3600, NULL, "0",
+        "time after SIGTERM or SIGINT in which new streams are still taken, for proxies that ask "
+        "for its health to hear of the end",
+        true},
     {"drain-seconds", "server", "N", OPTION_NUMBER, AT(drain_seconds), 0, 86400, NULL, "10",
-        "time that streams get to end after SIGTERM or SIGINT", true},
+        "time that streams get to end then", true},
     {"model", "recognition", "FILE", OPTION_TEXT, AT(model), 0, 0, NULL, NULL,
         "the model (the one that came with stenod)", true},
     {"precision", "recognition", "NAME", OPTION_CHOICE, AT(precision), 0, 0, precisions, "auto",

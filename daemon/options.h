@@ -45,7 +45,7 @@ typedef struct daemon_options {
     bool allow_plaintext_beyond_loopback;
     char *tls_cert, *tls_key, *tls_client_ca;
     char *tokens;
-    uint32_t drain_seconds;
+    uint32_t notice_seconds, drain_seconds;
 
     /* recognition */
     char *model;

@@ -58,7 +58,7 @@ struct parts {
     monitor *monitor;
     server *server;
     inherited *inherited;
-    _Atomic uint32_t drain_seconds;
+    _Atomic uint32_t notice_seconds, drain_seconds;
 };
 
 /* ---- Services ---- */
@@ -121,7 +121,7 @@ static void on_draining(void *context)
     monitor_drain(self->monitor);
     /* Who connects from now on waits for the daemon that comes next. */
     inherited_stop(self->inherited);
-    systemd_stopping(parts_drain_seconds(self));
+    systemd_stopping(parts_notice_seconds(self) + parts_drain_seconds(self));
 }
 
 /* The engine's lock is taken on the way: should it hang, so does the server's thread, and the
@@ -257,6 +257,12 @@ static steno_status take_sockets(parts *self, const daemon_options *options, ste
                                     self->server, &self->inherited, error);
 }
 
+static void set_ending(parts *self, const daemon_options *options)
+{
+    atomic_store(&self->notice_seconds, options->notice_seconds);
+    atomic_store(&self->drain_seconds, options->drain_seconds);
+}
+
 steno_status parts_create(const daemon_options *options, log_sink *log, unsigned sockets,
     parts **out_parts, steno_error *error)
 {
@@ -266,7 +272,7 @@ steno_status parts_create(const daemon_options *options, log_sink *log, unsigned
     self->options = options;
     self->log = log;
     self->sockets = sockets;
-    atomic_store(&self->drain_seconds, options->drain_seconds);
+    set_ending(self, options);
     steno_status status = create_services(self, options, error);
     if (status == STENO_OK)
         status = create_auth(self, options, error);
@@ -348,7 +354,13 @@ steno_status parts_run(parts *self, steno_error *error)
 
 void parts_shutdown(parts *self, bool at_once)
 {
-    server_shutdown(self->server, at_once ? 0 : parts_drain_seconds(self) * 1000);
+    server_shutdown(self->server, at_once ? 0 : parts_notice_seconds(self) * 1000,
+        at_once ? 0 : parts_drain_seconds(self) * 1000);
+}
+
+uint32_t parts_notice_seconds(const parts *self)
+{
+    return atomic_load(&self->notice_seconds);
 }
 
 uint32_t parts_drain_seconds(const parts *self)
@@ -410,7 +422,7 @@ static void commit(parts *self, const daemon_options *options, changes *all)
     speech_commit(self->speech, all->speech);
     server_set_limits(self->server, options->max_streams, options->max_streams_per_client);
     monitor_set(self->monitor, options->max_streams, self->certificates.expires_s);
-    atomic_store(&self->drain_seconds, options->drain_seconds);
+    set_ending(self, options);
     log_set(self->log, (log_level)options->log_level, (log_format)options->log_format);
     log_set_transcripts(self->log, options->log_transcripts);
     warn_of_certificate(self, &self->certificates);

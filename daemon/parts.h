@@ -26,8 +26,10 @@ steno_status parts_create(const daemon_options *options, log_sink *log, unsigned
  * HTTP; it has not served then. */
 steno_status parts_run(parts *parts, steno_error *error);
 
-/* Lets the streams under way end for as long as the settings say, or ends at once.  Any thread. */
+/* Gives notice and lets the streams under way end, for as long as the settings say, or ends at
+ * once.  Any thread. */
 void parts_shutdown(parts *parts, bool at_once);
+uint32_t parts_notice_seconds(const parts *parts);
 uint32_t parts_drain_seconds(const parts *parts);
 
 /* Changes to other settings, as far as options.h says that they reload, and reads again the files

@@ -9,7 +9,8 @@
  *                and polling a flag would wake an idle machine for nothing.
  *     stopped    gRPC has let go of all connections
  *
- *     SERVING --server_shutdown--> DRAINING --no stream left, or time is up--> STOPPING --> STOPPED
+ *     SERVING --server_shutdown--> LEAVING --notice is over--> DRAINING --no stream left, or time
+ * is up--> STOPPING --> STOPPED
  */
 #include "daemon/server.h"
 
@@ -38,6 +39,7 @@
 
 typedef enum server_phase {
     SERVER_SERVING,
+    SERVER_LEAVING, /* serving, and `draining` has been called */
     SERVER_DRAINING,
     SERVER_STOPPING,
     SERVER_STOPPED,
@@ -60,9 +62,9 @@ struct server {
     bool has_ringer;
 
     /* Any thread. */
-    _Atomic uint64_t stop_at_ms; /* UINT64_MAX: not to stop */
-    _Atomic bool is_rung;        /* `bell` is out */
-    _Atomic bool is_closing;     /* the ringer is to go */
+    _Atomic uint64_t refuse_at_ms, stop_at_ms; /* UINT64_MAX: not to */
+    _Atomic bool is_rung;                      /* `bell` is out */
+    _Atomic bool is_closing;                   /* the ringer is to go */
     _Atomic uint32_t max_streams, max_streams_per_client;
     _Atomic uint32_t streams;
     _Atomic uint64_t streams_total;
@@ -282,13 +284,20 @@ static void *run_ringer(void *argument)
     return NULL;
 }
 
-void server_shutdown(server *self, uint32_t drain_ms)
+static void put_forward(_Atomic uint64_t *at_ms, uint64_t wanted_ms)
+{
+    uint64_t before = atomic_load(at_ms);
+    while (wanted_ms < before && !atomic_compare_exchange_weak(at_ms, &before, wanted_ms))
+        ;
+}
+
+void server_shutdown(server *self, uint32_t notice_ms, uint32_t drain_ms)
 {
     int kept = errno;
-    uint64_t at = alarms_now_ms() + drain_ms;
-    uint64_t before = atomic_load(&self->stop_at_ms);
-    while (at < before && !atomic_compare_exchange_weak(&self->stop_at_ms, &before, at))
-        ;
+    uint64_t now = alarms_now_ms();
+    /* In this order: who sees that it is to stop knows when to refuse. */
+    put_forward(&self->refuse_at_ms, now + notice_ms);
+    put_forward(&self->stop_at_ms, now + notice_ms + drain_ms);
     eventfd_write(self->shutdown_fd, 1);
     errno = kept;
 }
@@ -315,10 +324,12 @@ static void advance_shutdown(server *self, uint64_t now)
     if (stop_at == UINT64_MAX)
         return;
     if (self->phase == SERVER_SERVING) {
-        self->phase = SERVER_DRAINING;
+        self->phase = SERVER_LEAVING;
         if (self->limits.draining != NULL)
             self->limits.draining(self->limits.context);
     }
+    if (self->phase == SERVER_LEAVING && now >= atomic_load(&self->refuse_at_ms))
+        self->phase = SERVER_DRAINING;
     if (self->phase == SERVER_DRAINING && (atomic_load(&self->streams) == 0 || now >= stop_at))
         begin_stopping(self);
     if (self->phase != SERVER_STOPPING)
@@ -343,6 +354,9 @@ static uint64_t next_ms(const server *self)
 {
     uint64_t next = alarms_next_ms(&self->alarms);
     uint64_t stop_at = atomic_load(&self->stop_at_ms);
+    uint64_t refuse_at = atomic_load(&self->refuse_at_ms);
+    if (self->phase <= SERVER_LEAVING && refuse_at < next)
+        next = refuse_at;
     if (!self->has_cancelled && stop_at < next)
         next = stop_at;
     if (self->disconnect_at_ms != 0 && self->disconnect_at_ms < next)
@@ -495,7 +509,7 @@ steno_status server_create(const server_options *options, const call_method *con
     self->method_count = method_count;
     self->limits = *options;
     self->shutdown_fd = -1;
-    self->stop_at_ms = UINT64_MAX;
+    self->refuse_at_ms = self->stop_at_ms = UINT64_MAX;
     self->disconnect_at_ms = UINT64_MAX;
     self->beat_at_ms = options->beat != NULL && options->beat_ms > 0 ? 0 : UINT64_MAX;
     server_set_limits(self, options->max_streams, options->max_streams_per_client);
@@ -539,6 +553,7 @@ void server_destroy(server *self)
     if (self == NULL)
         return;
     /* One that never ran, or did not start whole, has no calls but may have connections. */
+    atomic_store(&self->refuse_at_ms, 0);
     atomic_store(&self->stop_at_ms, 0);
     run_until_stopped(self);
     stop_ringer(self);

@@ -90,10 +90,12 @@ int server_port(const server *server, size_t address);
 /* Serves until server_shutdown has been called and the last call has ended. */
 void server_run(server *server);
 
-/* New recognising calls are refused with UNAVAILABLE; those under way get `drain_ms` to end, then
- * are cancelled.  Other calls are served until the last recognising one has ended, then finished
- * with UNAVAILABLE.  Async-signal-safe; more calls than one: the shortest time left holds. */
-void server_shutdown(server *server, uint32_t drain_ms);
+/* For `notice_ms` all goes on, but that `draining` has been called: time for who sends clients here
+ * to hear of it.  Then new recognising calls are refused with UNAVAILABLE, and those under way get
+ * `drain_ms` to end, then are cancelled.  Other calls are served until the last recognising one has
+ * ended, then finished with UNAVAILABLE.  Async-signal-safe; more calls than one: the shortest
+ * times left hold. */
+void server_shutdown(server *server, uint32_t notice_ms, uint32_t drain_ms);
 
 void server_destroy(server *server);
 

@@ -46,10 +46,10 @@ void systemd_reloading(void)
         (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
 }
 
-void systemd_stopping(uint32_t drain_seconds)
+void systemd_stopping(uint32_t seconds)
 {
     sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu\nSTATUS=Streams under way may end",
-        ((unsigned long long)drain_seconds + STOPPING_SECONDS) * 1000000);
+        ((unsigned long long)seconds + STOPPING_SECONDS) * 1000000);
 }
 
 uint32_t systemd_watchdog_ms(void)

@@ -23,8 +23,8 @@ steno_status systemd_take_sockets(unsigned *out_count, steno_error *error);
 /* Ready to serve, also after reloading; status: a line for a person. */
 void systemd_ready(const char *status);
 void systemd_reloading(void);
-/* drain_seconds: how long that may take; asks for as much time. */
-void systemd_stopping(uint32_t drain_seconds);
+/* seconds: how long that may take; asks for as much time. */
+void systemd_stopping(uint32_t seconds);
 
 /* How often it wants to hear that the daemon is alive, in milliseconds, or never: 0. */
 uint32_t systemd_watchdog_ms(void);

@@ -11,7 +11,7 @@ void systemd_ready(const char *status) {}
 
 void systemd_reloading(void) {}
 
-void systemd_stopping(uint32_t drain_seconds) {}
+void systemd_stopping(uint32_t seconds) {}
 
 uint32_t systemd_watchdog_ms(void)
 {

@@ -217,7 +217,7 @@ static void *wait_for_signals(void *argument)
     for (uint32_t drain_ms = self->drain_ms;; drain_ms = 0) {
         if (sigwait(&self->signals, &signal) != 0 || atomic_load(&self->is_done))
             return NULL;
-        server_shutdown(self->server, drain_ms);
+        server_shutdown(self->server, 0, drain_ms);
     }
 }
 

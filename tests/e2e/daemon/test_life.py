@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import unittest
 
 import grpc
@@ -77,6 +78,47 @@ class Drain(LifeTest):
         _, call = self.begin()
         program.tell()
         self.refuse("", lambda: list(call), grpc.StatusCode.UNAVAILABLE)
+
+    def test_notice(self):
+        """Health says that it ends, and streams are taken all the same until that is known."""
+        program = self.serve("--notice-seconds", 600, "--drain-seconds", 600)
+        expected = self.whole()
+        program.tell()
+        program.wait_for("told to end, taking streams for another 600 s, then ending when")
+        self.assertTrue(running.eventually(lambda: self.health() == NOT_SERVING))
+        self.assertEqual(self.whole(), expected)
+        program.tell()
+        program.wait_for("ending at once")
+        self.assertEqual(program.finish(), 0)
+
+    def test_notice_ends(self):
+        program = self.serve("--notice-seconds", 1, "--drain-seconds", 600)
+        expected = self.whole()
+        feed, call = self.begin()
+        started = time.monotonic()
+        program.tell()
+        self.assertTrue(running.eventually(self.refuses))
+        self.assertGreaterEqual(time.monotonic() - started, 1)
+        self.feed_all(feed)
+        feed.close()
+        self.assertEqual(self.finals(list(call)), expected)
+        self.assertEqual(program.finish(), 0)
+
+    def refuses(self):
+        try:
+            self.whole()
+        except grpc.RpcError as error:
+            self.assertEqual((error.code(), error.details()),
+                             (grpc.StatusCode.UNAVAILABLE, "the server is shutting down"))
+            return True
+        return False
+
+    def test_notice_without_streams(self):
+        program = self.serve("--notice-seconds", 2)
+        started = time.monotonic()
+        program.tell()
+        self.assertEqual(program.finish(), 0)
+        self.assertGreaterEqual(time.monotonic() - started, 2)
 
     def test_signals_at_once_and_again(self):
         program = self.serve("--drain-seconds", 600)

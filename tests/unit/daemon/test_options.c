@@ -53,7 +53,9 @@ static steno_status file(const char *text)
 
 START_TEST(presets)
 {
+    ck_assert_uint_eq(options.notice_seconds, 0);
     ck_assert_uint_eq(options.drain_seconds, 10);
+    ck_assert(!options.log_transcripts);
     ck_assert_uint_eq(options.backlog_seconds, 10);
     ck_assert_uint_eq(options.max_message_mb, 32);
     ck_assert_uint_eq(options.precision, STENO_PRECISION_AUTO);

@@ -65,9 +65,9 @@ START_TEST(shut_down_before_running)
 {
     server *self;
     ck_assert_int_eq(create(&self), STENO_OK);
-    server_shutdown(self, 100000);
-    server_shutdown(self, 0);
-    server_shutdown(self, 100000);
+    server_shutdown(self, 0, 100000);
+    server_shutdown(self, 0, 0);
+    server_shutdown(self, 0, 100000);
     server_run(self);
     server_destroy(self);
 }
