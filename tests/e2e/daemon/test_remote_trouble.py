@@ -2,6 +2,8 @@
 
 import contextlib
 import http.server
+import json
+import os
 import shutil
 import signal
 import socket
@@ -370,6 +372,45 @@ class Several(remote.RemoteTest):
             self.assertLess(abs(counts[0] - counts[1]), counts[1] * 0.4, (index, rows))
         self.assertEqual(len(set(starts)), len(starts))
 
+    @unittest.skipUnless(SHIPPED.exists(), f"{SHIPPED} is not there")
+    def test_a_long_file_whose_server_is_killed(self):
+        """What was final before is as it would have been; the rest is what the audio from there on
+        is by itself, at its times: nothing twice and nothing left out."""
+        content = self.decode("demo.flac", 2) * 6
+        path = self.folder / "long.wav"
+        path.write_bytes(speaking.wav_bytes(content))
+        options = ["transcribe", "--format", "tsv"]
+
+        def rows_of(text, later_ms=0):
+            found = [line.split("\t") for line in text.splitlines()[1:]]
+            return [[int(row[0]) + later_ms, int(row[1]) + later_ms, *row[2:]] for row in found]
+
+        (one, first), (other, second) = (
+            self.start_server(SHIPPED, "--log-transcripts", "--log-format", "json")
+            for _ in range(2))
+        process = subprocess.Popen(
+            [STENO, *options, "--server", first, "--server", second, str(path)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=dict(os.environ, LC_ALL="C"))
+        self.addCleanup(lambda: (process.kill(), process.stdout.close(), process.stderr.close()))
+        said = "".join(process.stdout.readline() for _ in range(5))
+        one.tell(signal.SIGKILL)
+        one.finish()
+        said += process.stdout.read()
+        self.assertEqual((process.wait(running.PATIENCE), process.stderr.read()), (0, ""))
+        other.tell()
+        self.assertEqual(other.finish(), 0)
+        rows = rows_of(said)
+        # Which words are the second server's, and where it began, its log tells.
+        heard = [entry for entry in map(json.loads, filter(None, other.lines))
+                 if entry["message"] == "transcript"]
+        count = len(" ".join(entry["text"] for entry in heard).split())
+        before, after = rows[:-count], rows[-count:]
+        self.assertGreaterEqual(len(before), 4)
+        begin_ms = after[0][0] - int(heard[0]["begin_ms"])
+        self.assertEqual(before, rows_of(self.here(*options[1:], path, model=SHIPPED))[: len(before)])
+        path.write_bytes(speaking.wav_bytes(content[begin_ms * 16 :]))
+        self.assertEqual(after, rows_of(self.here(*options[1:], path, model=SHIPPED), begin_ms))
 
     @unittest.skipUnless(SHIPPED.exists(), f"{SHIPPED} is not there")
     def test_channels_apart_go_on_each_from_its_own_place(self):
