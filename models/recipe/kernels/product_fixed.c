@@ -158,32 +158,35 @@ static inline __attribute__((always_inline)) void pack_columns(const float *from
 {
     const __m512i low_half = _mm512_set1_epi32(0xffff);
     int64_t pairs = (k + 1) / 2;
-    for (int64_t begin = 0; begin < lines; begin += B_WIDTH) {
-        __m512i most[B_VECTORS];
-        __m512 steps[B_VECTORS];
-        __mmask16 there[B_VECTORS];
-        for (int v = 0; v < B_VECTORS; v++) {
-            there[v] = up_to(lines - begin - 16 * v);
-            most[v] = _mm512_setzero_si512();
+    _Alignas(64) int32_t most[M_MOST];
+    _Alignas(64) float steps[M_MOST];
+    memset(most, 0, (size_t)((lines + 15) / 16 * 16) * sizeof(int32_t));
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t line = 0; line < lines; line += 16) {
+            __m512 x = _mm512_maskz_loadu_ps(up_to(lines - line), from + i * stride + line);
+            _mm512_store_si512(most + line, larger(_mm512_load_si512(most + line), x));
         }
-        for (int64_t i = 0; i < k; i++)
-            for (int v = 0; v < B_VECTORS; v++)
-                most[v] = larger(
-                    most[v], _mm512_maskz_loadu_ps(there[v], from + i * stride + begin + 16 * v));
-        for (int v = 0; v < B_VECTORS && there[v]; v++)
-            steps[v] = steps_of(most[v], scale + begin + 16 * v);
-        for (int64_t pair = 0; pair < pairs; pair++) {
-            const float *at = from + 2 * pair * stride + begin;
-            int two = 2 * pair + 1 < k;
-            for (int v = 0; v < B_VECTORS && there[v]; v++) {
-                __m512 low = _mm512_maskz_loadu_ps(there[v], at + 16 * v);
-                __m512 high = _mm512_maskz_loadu_ps(two ? there[v] : 0, at + stride + 16 * v);
-                __m512i both = _mm512_or_si512(_mm512_slli_epi32(whole(high, steps[v]), 16),
-                    _mm512_and_si512(whole(low, steps[v]), low_half));
-                put(to, width, pairs, begin + 16 * v, pair, both);
-            }
+    for (int64_t line = 0; line < lines; line += 16)
+        _mm512_store_ps(steps + line, steps_of(_mm512_load_si512(most + line), scale + line));
+    for (int64_t pair = 0; pair < pairs; pair++) {
+        const float *at = from + 2 * pair * stride;
+        int two = 2 * pair + 1 < k;
+        for (int64_t line = 0; line < lines; line += 16) {
+            __mmask16 there = up_to(lines - line);
+            __m512 by = _mm512_load_ps(steps + line);
+            __m512i low = whole(_mm512_maskz_loadu_ps(there, at + line), by);
+            __m512i high = whole(_mm512_maskz_loadu_ps(two ? there : 0, at + stride + line), by);
+            put(to, width, pairs, line, pair,
+                _mm512_or_si512(_mm512_slli_epi32(high, 16), _mm512_and_si512(low, low_half)));
         }
     }
+}
+
+/* sum += left right, pairs of whole numbers.  Not the compiler's own function: around that gcc 12
+ * keeps half of the sums in memory. */
+static inline void add_pairs(__m512i *sum, __m512i left, __m512i right)
+{
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(*sum) : "v"(left), "v"(right));
 }
 
 /* out [rows, 16 vectors] = a b (+ out): one strip of a, `vectors` of a strip of b, which is a
@@ -208,18 +211,17 @@ static inline __attribute__((always_inline)) void inner(int vectors, int64_t row
             __m512i left = _mm512_set1_epi32((int)a[r]);
 #pragma GCC unroll 3
             for (int v = 0; v < vectors; v++)
-                sum[r][v] = _mm512_dpwssd_epi32(sum[r][v], left, right[v]);
+                add_pairs(&sum[r][v], left, right[v]);
         }
     }
 #pragma GCC unroll 8
     for (int r = 0; r < A_WIDTH; r++) {
-        if (r >= rows)
-            break;
         __m512 scale = _mm512_set1_ps(a_scale[r]);
+        __mmask16 there = r < rows ? 0xffff : 0; /* what isn't, isn't touched */
 #pragma GCC unroll 3
         for (int v = 0; v < vectors; v++) {
             float *to = out + r * stride + 16 * v;
-            __mmask16 mask = v == vectors - 1 ? last : 0xffff;
+            __mmask16 mask = v == vectors - 1 ? there & last : there;
             __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][v]),
                 _mm512_mul_ps(scale, _mm512_load_ps(b_scale + 16 * v)));
             if (add)
@@ -228,6 +230,18 @@ static inline __attribute__((always_inline)) void inner(int vectors, int64_t row
         }
     }
 }
+
+/* Functions of their own, for the compiler to find registers for all sums. */
+#define INNER(vectors)                                                                             \
+    static __attribute__((noinline)) void inner##vectors(int64_t rows, int64_t pairs,              \
+        const uint32_t *a, const uint32_t *b, const float *a_scale, const float *b_scale,          \
+        __mmask16 last, int add, float *out, int64_t stride)                                       \
+    {                                                                                              \
+        inner(vectors, rows, pairs, a, b, a_scale, b_scale, last, add, out, stride);               \
+    }
+INNER(1)
+INNER(2)
+INNER(3)
 
 /* All of what is packed: out [n, m], rows as far apart as stride says. */
 static void packed_product(int64_t n, int64_t m, int64_t k, int add, float *out, int64_t stride)
@@ -243,11 +257,11 @@ static void packed_product(int64_t n, int64_t m, int64_t k, int add, float *out,
             const float *a_scale = packed.a_scale + row;
             float *to = out + row * stride + column;
             if (vectors == 3)
-                inner(3, n - row, pairs, a, b, a_scale, b_scale, last, add, to, stride);
+                inner3(n - row, pairs, a, b, a_scale, b_scale, last, add, to, stride);
             else if (vectors == 2)
-                inner(2, n - row, pairs, a, b, a_scale, b_scale, last, add, to, stride);
+                inner2(n - row, pairs, a, b, a_scale, b_scale, last, add, to, stride);
             else
-                inner(1, n - row, pairs, a, b, a_scale, b_scale, last, add, to, stride);
+                inner1(n - row, pairs, a, b, a_scale, b_scale, last, add, to, stride);
         }
     }
 }
