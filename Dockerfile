@@ -19,8 +19,9 @@ COPY --from=build /build/libsteno0_*.deb /build/libsteno-client0_*.deb /build/st
     /build/steno_*.deb /build/steno-model-en_*.deb /packages/
 RUN apt-get update && apt-get install -y --no-install-recommends /packages/*.deb \
     && rm -rf /packages /var/lib/apt/lists/* \
-    && useradd --system --gid steno --no-create-home stenod
-USER stenod
+    && useradd --uid 10001 --gid steno --no-create-home --shell /usr/sbin/nologin stenod
+# By its number, as Kubernetes wants it to know that it is not root.
+USER 10001
 EXPOSE 50051
 ENV STENOD_CONFIG=/etc/stenod/stenod.conf
 # Drains on SIGTERM, for which --stop-timeout must leave the time (drain-seconds).
