@@ -23,6 +23,7 @@ typedef Google__Protobuf__DescriptorProto message_proto;
 typedef Google__Protobuf__EnumDescriptorProto enum_proto;
 typedef Google__Protobuf__ServiceDescriptorProto service_proto;
 typedef Google__Protobuf__FieldDescriptorProto field_proto;
+typedef Google__Protobuf__OneofDescriptorProto oneof_proto;
 
 typedef struct file_entry {
     const file_proto *proto;
@@ -199,6 +200,14 @@ static bool services_have(service_proto *const *services, size_t count, const ch
     return false;
 }
 
+static bool choices_have(oneof_proto *const *choices, size_t count, const char *symbol)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_name(choices[i]->name, symbol))
+            return true;
+    return false;
+}
+
 /* only_messages: what is inside of messages other than messages does not count.  Nesting is as deep
  * as our own files are. */
 static bool messages_have(
@@ -213,6 +222,7 @@ static bool messages_have(
             messages_have(message->nested_type, message->n_nested_type, rest, only_messages))
             return true;
         if (!only_messages && (fields_have(message->field, message->n_field, rest) ||
+                                  choices_have(message->oneof_decl, message->n_oneof_decl, rest) ||
                                   fields_have(message->extension, message->n_extension, rest) ||
                                   enums_have(message->enum_type, message->n_enum_type, rest)))
             return true;

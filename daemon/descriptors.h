@@ -28,8 +28,8 @@ size_t descriptors_count(const descriptors *self);
 /* The serialised google.protobuf.FileDescriptorProto of a file; lives as long as the set. */
 const uint8_t *descriptors_file(const descriptors *self, size_t file, size_t *out_size);
 
-/* The file of this name, that defines this symbol ("package.Service", ".Method", ".Message", its
- * nested ones, fields, enums and their values), that extends this message with this number. */
+/* The file of this name; that defines this symbol ("package.Service", ".Method", ".Message", its
+ * nested ones, fields, oneofs, enums and their values); that extends this message so. */
 size_t descriptors_find_file(const descriptors *self, const char *name);
 size_t descriptors_find_symbol(const descriptors *self, const char *symbol);
 size_t descriptors_find_extension(const descriptors *self, const char *type, int32_t number);

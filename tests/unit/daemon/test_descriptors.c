@@ -48,6 +48,9 @@ START_TEST(symbols)
         "grpc.health.v1.HealthListResponse.StatusesEntry.value"};
     for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++)
         ck_assert_msg(descriptors_find_symbol(files, there[i]) == health, "%s", there[i]);
+    ck_assert_uint_eq(descriptors_find_symbol(
+                          files, "grpc.reflection.v1.ServerReflectionRequest.message_request"),
+        descriptors_find_file(files, "grpc/reflection/v1/reflection.proto"));
     static const char *const missing[] = {"", ".", "grpc", "grpc.health.v1", "grpc.health.v1.",
         "grpc.health.v1.Healt", "grpc.health.v1.Healthy", "grpc.health.v1.Health.",
         "grpc.health.v1.Health.Watch.x", ".grpc.health.v1.Health",
