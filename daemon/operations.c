@@ -147,18 +147,20 @@ static void finish_operation(operations *self, operation *o, int code, const cha
     wake_waiters(self);
 }
 
+/* The response is the worker's until it is done. */
 static wire_operation describe(const operation *o)
 {
+    bool done = o->state == DONE;
     return (wire_operation){
         .name = o->name,
         .progress_percent = o->progress_percent,
         .started_us = o->started_us,
         .updated_us = o->updated_us,
-        .done = o->state == DONE,
+        .done = done,
         .error_code = o->error_code,
         .error_message = o->error_message,
-        .response = o->response.bytes,
-        .response_size = o->response.size,
+        .response = done ? o->response.bytes : NULL,
+        .response_size = done ? o->response.size : 0,
     };
 }
 

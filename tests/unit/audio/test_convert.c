@@ -1,6 +1,7 @@
 /* Channel choice and resampling: totals, chunking, reset, and what a tone looks like after. */
 #include <check.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,8 +91,10 @@ START_TEST(totals_are_exact_however_short)
         float *out;
         converter_reset(self);
         ck_assert_uint_eq(run(self, noise, frames, 1, 100, &out), due(frames, rates[_i]));
+        bool finite = true;
         for (size_t i = 0; i < due(frames, rates[_i]); i++)
-            ck_assert(isfinite(out[i]));
+            finite &= isfinite(out[i]) != 0;
+        ck_assert(finite);
         free(out);
     }
     converter_destroy(self);
@@ -152,8 +155,11 @@ START_TEST(channels_are_chosen_or_mixed)
         float *out;
         converter *self = create(16000, CHANNELS, channel);
         ck_assert_uint_eq(run(self, noise, FRAMES, CHANNELS, 100, &out), FRAMES);
-        for (int i = 0; i < FRAMES; i++)
-            ck_assert_float_eq(out[i], channel ? noise[3 * i + (int)channel - 1] : mixed[i]);
+        int same = 0;
+        while (same < FRAMES &&
+               out[same] == (channel ? noise[3 * same + (int)channel - 1] : mixed[same]))
+            same++;
+        ck_assert_int_eq(same, FRAMES);
         free(out);
         converter_destroy(self);
     }
@@ -182,9 +188,10 @@ START_TEST(tone_is_kept_and_alias_removed)
     size_t count = run(self, tone, rates[_i], 1, 4096, &out);
     ck_assert_uint_eq(count, 16000);
     /* The ends ring, as the tone begins and stops at once.  HQ promises 20 bits; 1e-5 is 17. */
+    double worst = 0;
     for (size_t i = 1000; i < 15000; i++)
-        ck_assert_float_eq_tol(
-            out[i], 0.8f * (float)sin(2 * M_PI * 1000.0 * (double)i / 16000), 1e-5);
+        worst = fmax(worst, fabs(out[i] - 0.8 * sin(2 * M_PI * 1000.0 * (double)i / 16000)));
+    ck_assert_double_le(worst, 1e-5);
     free(out);
 
     if (rates[_i] > 20000) {
@@ -193,7 +200,8 @@ START_TEST(tone_is_kept_and_alias_removed)
         converter_reset(self);
         count = run(self, tone, rates[_i], 1, 4096, &out);
         for (size_t i = 1000; i < 15000; i++)
-            ck_assert_float_eq_tol(out[i], 0.0f, 1e-5);
+            worst = fmax(worst, fabs((double)out[i]));
+        ck_assert_double_le(worst, 1e-5);
         free(out);
     }
     free(tone);

@@ -63,8 +63,9 @@ static void check_equals_file(
     ck_assert_uint_eq(d->info.channels, info->channels);
     ck_assert_msg(d->frames == count, "%s: %zu frames, file %zu", name, d->frames, count);
     for (size_t i = 0; i < count * info->channels; i++)
-        ck_assert_msg(fabs((double)d->samples[i] - (double)samples[i]) <= tolerance,
-            "%s: sample %zu: %g, file %g", name, i, (double)d->samples[i], (double)samples[i]);
+        if (!(fabs((double)d->samples[i] - (double)samples[i]) <= tolerance))
+            ck_abort_msg(
+                "%s: sample %zu: %g, file %g", name, i, (double)d->samples[i], (double)samples[i]);
     free(samples);
     steno_audio_close(file);
 }
