@@ -1,26 +1,24 @@
 /*
- * Many live streams on a daemon, as one thread of a light client: each has a connection of its own
- * and speaks as fast as a person does.  Riva's messages, because only their results tell how far
- * the audio was heard when they were made.
+ * Many live streams, each speaking as fast as a person does, as one thread feeds them: to a daemon
+ * (live_client.h) or to the library in this process (live_library.h).  The plan, the schedule and
+ * the times are the same for both, so that what the daemon adds can be told.
  */
 #ifndef BENCH_LIVE_H
 #define BENCH_LIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "steno/status.h"
 
 enum { LIVE_RATE_HZ = 16000 };
 
 typedef struct live_plan {
-    const char *target; /* "unix:PATH", "HOST:PORT" */
     uint32_t streams, seconds;
-    uint32_t piece_ms; /* of audio in each message; divides 1000 * seconds */
-    const int16_t *audio;
-    size_t samples; /* of audio; streams begin at different places and go round */
+    uint32_t piece_ms;    /* of audio given at a time; divides 1000 * seconds */
+    const int16_t *audio; /* [samples]; streams begin at different places and go round */
+    size_t samples;
 
-    /* Called with all streams under way: when the first piece is sent, and just before the first
+    /* Called with all streams under way: when the first piece is given, and just before the first
      * stream's last one. */
     void (*begun)(void *context), (*ending)(void *context);
     void *context;
@@ -32,18 +30,57 @@ typedef struct live_times {
     size_t count, room;
 } live_times;
 
+enum { LIVE_KINDS = 4 };
+
 typedef struct live_report {
-    /* From when the last sample that a result covers was due to be sent to the result. */
-    live_times interim, final;
-    /* From the half close to the status, when the last final has come. */
-    live_times end;
-    double latest_s;  /* the most that this client itself was behind its schedule */
-    uint32_t failed;  /* streams that did not end with OK */
-    char reason[256]; /* of one of them */
+    union {
+        struct {
+            /* From when a stream's first sample was spoken to its first result: with the silence
+             * before the first word, which is the same in all runs. */
+            live_times first;
+            /* From when the last sample that a result covers was due to be given to the result. */
+            live_times interim, final;
+            /* From the end of the audio to the end of the stream, when the last final has come. */
+            live_times end;
+        };
+        live_times kinds[LIVE_KINDS]; /* all of these */
+    };
+    double latest_s; /* the most that the feeding thread itself was behind its schedule */
+    uint32_t failed; /* streams that did not end well */
+    bool is_short_of_memory;
+    char reason[512]; /* why one of them failed */
 } live_report;
 
-/* Errors: MEMORY, IO (no connection).  Finish the report in any case. */
-steno_status live_run(const live_plan *plan, live_report *out_report, steno_error *error);
+/* Whoever is given the pieces. */
+typedef struct live_driver {
+    void *self;
+    /* One more piece of this stream is due. */
+    void (*due)(void *self, uint32_t stream);
+    /* Takes one event, waiting for it until then; false if none came. */
+    bool (*take)(void *self, double until_s);
+} live_driver;
+
+double live_now_s(void);
+
+/* Pieces of each stream. */
+uint32_t live_pieces(const live_plan *plan);
+size_t live_piece_samples(const live_plan *plan);
+/* The samples of a stream's piece. */
+const int16_t *live_piece(const live_plan *plan, uint32_t stream, uint32_t piece);
+/* When a stream's first sample is spoken, if the first stream's is at begin_s. */
+double live_begin_s(const live_plan *plan, double begin_s, uint32_t stream);
+
+/* Goes through the schedule, from begin_s on, until the last piece is due. */
+void live_speak(
+    const live_plan *plan, double begin_s, const live_driver *driver, live_report *report);
+
+/* A result that covers the audio up to covered_s of a stream whose first sample was spoken at
+ * begin_s has come; is_first: before it there was none. */
+void live_note_result(live_report *report, const live_plan *plan, double begin_s, double covered_s,
+    bool is_final, bool is_first);
+void live_note_time(live_report *report, live_times *times, double seconds);
+
+void live_report_sort(live_report *report);
 void live_report_finish(live_report *report);
 
 /* The value that the share of all are at most; 0 where there are none. */

@@ -1,14 +1,5 @@
-/*
- * One completion queue and one thread, as in the daemon.  Piece k of stream i of n is due at
- *
- *     begin + (k + 1 + i / n) pieces
- *
- * so that the order is always the same and the next is found without looking.  What is due while
- * the one before is not out yet (the daemon holds the stream back) is sent later, and its time
- * counts from when it was due all the same: a server that is slow to take audio gains nothing by
- * it.
- */
-#include "live.h"
+/* One completion queue and one thread, as in the daemon. */
+#include "live_client.h"
 
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
@@ -16,11 +7,8 @@
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -28,6 +16,9 @@
 
 typedef Nvidia__Riva__Asr__StreamingRecognizeRequest request;
 typedef Nvidia__Riva__Asr__StreamingRecognizeResponse response;
+
+/* For what is left when the last piece is out. */
+enum { LAST_WAIT_S = 120 };
 
 typedef enum tag_kind {
     TAG_BEGUN, /* the configuration is out */
@@ -51,7 +42,7 @@ typedef struct live_stream {
     tag tags[TAG_KINDS];
     double begin_s; /* when its first sample was spoken */
     uint32_t due, sent;
-    bool is_writing, is_closed, is_over;
+    bool is_writing, has_result, is_closed, is_over;
     double closed_s;
     unsigned out; /* operations */
     grpc_byte_buffer *received;
@@ -62,65 +53,12 @@ typedef struct live_stream {
 
 typedef struct live_client {
     const live_plan *plan;
+    const char *target;
     live_report *report;
     grpc_completion_queue *queue;
     live_stream *streams; /* [plan->streams] */
-    uint32_t pieces;      /* of each stream */
     uint32_t begun, over;
-    bool is_short_of_memory;
 } live_client;
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* ---- Times ---- */
-
-static bool add_time(live_times *times, double seconds)
-{
-    if (times->count == times->room) {
-        size_t room = times->room > 0 ? 2 * times->room : 1024;
-        double *grown = memory_allocate(room, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        if (times->count > 0)
-            memcpy(grown, times->seconds, times->count * sizeof *grown);
-        memory_free(times->seconds);
-        times->seconds = grown;
-        times->room = room;
-    }
-    times->seconds[times->count++] = seconds;
-    return true;
-}
-
-static int compare_times(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static void sort_times(live_times *times)
-{
-    if (times->count > 0)
-        qsort(times->seconds, times->count, sizeof *times->seconds, compare_times);
-}
-
-double live_quantile(const live_times *times, double share)
-{
-    return times->count > 0 ? times->seconds[(size_t)(share * (double)(times->count - 1) + 0.5)]
-                            : 0;
-}
-
-void live_report_finish(live_report *report)
-{
-    memory_free(report->interim.seconds);
-    memory_free(report->final.seconds);
-    memory_free(report->end.seconds);
-    *report = (live_report){0};
-}
 
 /* ---- Operations ---- */
 
@@ -181,14 +119,12 @@ static void begin(live_stream *self)
 static void send_piece(live_stream *self)
 {
     const live_plan *plan = self->client->plan;
-    size_t size = (size_t)plan->piece_ms * LIVE_RATE_HZ / 1000;
-    size_t index = (size_t)(self - self->client->streams);
-    size_t from = (index * 7919 * size + self->sent * size) % (plan->samples - size);
+    uint32_t index = (uint32_t)(self - self->client->streams);
     request piece = NVIDIA__RIVA__ASR__STREAMING_RECOGNIZE_REQUEST__INIT;
     piece.streaming_request_case =
         NVIDIA__RIVA__ASR__STREAMING_RECOGNIZE_REQUEST__STREAMING_REQUEST_AUDIO_CONTENT;
-    piece.audio_content.data = (uint8_t *)(plan->audio + from);
-    piece.audio_content.len = size * sizeof *plan->audio;
+    piece.audio_content.data = (uint8_t *)live_piece(plan, index, self->sent);
+    piece.audio_content.len = live_piece_samples(plan) * sizeof *plan->audio;
     grpc_byte_buffer *message = pack(&piece);
     grpc_op op = {.op = GRPC_OP_SEND_MESSAGE};
     op.data.send_message.send_message = message;
@@ -205,10 +141,10 @@ static void go_on(live_stream *self)
         return;
     if (self->sent < self->due) {
         send_piece(self);
-    } else if (self->sent == self->client->pieces) {
+    } else if (self->sent == live_pieces(self->client->plan)) {
         grpc_op op = {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT};
         self->is_closed = true;
-        self->closed_s = now_s();
+        self->closed_s = live_now_s();
         start(self, &op, 1, TAG_CLOSED);
     }
 }
@@ -217,7 +153,6 @@ static void go_on(live_stream *self)
 
 static void take_message(live_stream *self, grpc_byte_buffer *buffer)
 {
-    double now = now_s();
     grpc_byte_buffer_reader reader;
     if (!grpc_byte_buffer_reader_init(&reader, buffer))
         return;
@@ -225,16 +160,14 @@ static void take_message(live_stream *self, grpc_byte_buffer *buffer)
     grpc_byte_buffer_reader_destroy(&reader);
     response *message = nvidia__riva__asr__streaming_recognize_response__unpack(
         NULL, GRPC_SLICE_LENGTH(all), GRPC_SLICE_START_PTR(all));
-    live_report *report = self->client->report;
-    double piece_s = (double)self->client->plan->piece_ms / 1000;
     for (size_t i = 0; message != NULL && i < message->n_results; i++) {
         const Nvidia__Riva__Asr__StreamingRecognitionResult *result = message->results[i];
-        double covered_s = ceil(result->audio_processed / piece_s - 1e-3) * piece_s;
-        double late_s = now - (self->begin_s + covered_s);
         /* What the half close leads to is of its own kind. */
-        if (!self->is_closed &&
-            !add_time(result->is_final ? &report->final : &report->interim, late_s))
-            self->client->is_short_of_memory = true;
+        if (self->is_closed)
+            continue;
+        live_note_result(self->client->report, self->client->plan, self->begin_s,
+            result->audio_processed, result->is_final, !self->has_result);
+        self->has_result = true;
     }
     if (message != NULL)
         nvidia__riva__asr__streaming_recognize_response__free_unpacked(message, NULL);
@@ -247,8 +180,7 @@ static void take_status(live_stream *self)
     self->is_over = true;
     self->client->over++;
     if (self->status == GRPC_STATUS_OK && self->is_closed) {
-        if (!add_time(&report->end, now_s() - self->closed_s))
-            self->client->is_short_of_memory = true;
+        live_note_time(report, &report->end, live_now_s() - self->closed_s);
         return;
     }
     report->failed++;
@@ -305,39 +237,36 @@ static steno_status begin_all(live_client *self, steno_error *error)
 {
     for (uint32_t i = 0; i < self->plan->streams; i++)
         begin(&self->streams[i]);
-    double until_s = now_s() + 30;
+    double until_s = live_now_s() + 30;
     while (self->begun < self->plan->streams && self->over == 0 && take_event(self, until_s))
         ;
     if (self->begun == self->plan->streams && self->over == 0)
         return STENO_OK;
-    return error_set(error, STENO_ERROR_IO, "%s: %s", self->plan->target,
+    return error_set(error, STENO_ERROR_IO, "%s: %s", self->target,
         self->over > 0 ? self->report->reason : "no connection");
+}
+
+static void on_due(void *context, uint32_t index)
+{
+    live_stream *stream = &((live_client *)context)->streams[index];
+    stream->due++;
+    go_on(stream);
+}
+
+static bool on_take(void *context, double until_s)
+{
+    return take_event(context, until_s);
 }
 
 static void speak(live_client *self)
 {
-    const live_plan *plan = self->plan;
-    double piece_s = (double)plan->piece_ms / 1000, begin_s = now_s();
-    for (uint32_t i = 0; i < plan->streams; i++)
-        self->streams[i].begin_s = begin_s + piece_s * i / plan->streams;
-    plan->begun(plan->context);
-    for (uint32_t k = 0; k < self->pieces; k++)
-        for (uint32_t i = 0; i < plan->streams; i++) {
-            live_stream *stream = &self->streams[i];
-            double due_s = stream->begin_s + piece_s * (k + 1), now;
-            while ((now = now_s()) < due_s)
-                take_event(self, due_s);
-            self->report->latest_s = fmax(self->report->latest_s, now - due_s);
-            if (k + 1 == self->pieces && i == 0)
-                plan->ending(plan->context);
-            stream->due++;
-            go_on(stream);
-            /* Even when behind, answers are taken as they come. */
-            while (take_event(self, 0))
-                ;
-        }
-    double until_s = now_s() + 120;
-    while (self->over < plan->streams && take_event(self, until_s))
+    const live_driver driver = {.self = self, .due = on_due, .take = on_take};
+    double begin_s = live_now_s();
+    for (uint32_t i = 0; i < self->plan->streams; i++)
+        self->streams[i].begin_s = live_begin_s(self->plan, begin_s, i);
+    live_speak(self->plan, begin_s, &driver, self->report);
+    double until_s = live_now_s() + LAST_WAIT_S;
+    while (self->over < self->plan->streams && take_event(self, until_s))
         ;
 }
 
@@ -350,7 +279,7 @@ static void open_stream(live_client *self, live_stream *stream)
     grpc_channel_args args = {.num_args = 1, .args = &own};
     grpc_channel_credentials *plain = grpc_insecure_credentials_create();
     stream->client = self;
-    stream->channel = grpc_channel_create(self->plan->target, plain, &args);
+    stream->channel = grpc_channel_create(self->target, plain, &args);
     grpc_channel_credentials_release(plain);
     stream->call = grpc_channel_create_call(stream->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
         self->queue,
@@ -368,7 +297,7 @@ static void close_stream(live_stream *stream)
     if (!stream->is_over)
         grpc_call_cancel(stream->call, NULL);
     while (stream->out > 0)
-        take_event(stream->client, now_s() + 1);
+        take_event(stream->client, live_now_s() + 1);
     grpc_call_unref(stream->call);
     grpc_channel_destroy(stream->channel);
     grpc_metadata_array_destroy(&stream->headers);
@@ -376,10 +305,10 @@ static void close_stream(live_stream *stream)
     grpc_slice_unref(stream->details);
 }
 
-steno_status live_run(const live_plan *plan, live_report *out_report, steno_error *error)
+steno_status live_client_run(
+    const live_plan *plan, const char *target, live_report *out_report, steno_error *error)
 {
-    live_client self = {
-        .plan = plan, .report = out_report, .pieces = plan->seconds * 1000 / plan->piece_ms};
+    live_client self = {.plan = plan, .target = target, .report = out_report};
     *out_report = (live_report){0};
     self.streams = memory_allocate(plan->streams, sizeof *self.streams);
     if (self.streams == NULL)
@@ -394,13 +323,11 @@ steno_status live_run(const live_plan *plan, live_report *out_report, steno_erro
     for (uint32_t i = 0; i < plan->streams; i++)
         close_stream(&self.streams[i]);
     grpc_completion_queue_shutdown(self.queue);
-    while (take_event(&self, now_s() + 1))
+    while (take_event(&self, live_now_s() + 1))
         ;
     grpc_completion_queue_destroy(self.queue);
     grpc_shutdown();
     memory_free(self.streams);
-    sort_times(&out_report->interim);
-    sort_times(&out_report->final);
-    sort_times(&out_report->end);
-    return status == STENO_OK && self.is_short_of_memory ? error_memory(error) : status;
+    live_report_sort(out_report);
+    return status == STENO_OK && out_report->is_short_of_memory ? error_memory(error) : status;
 }

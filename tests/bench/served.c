@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -54,6 +55,8 @@ steno_status served_start(const char *program, const char *const *options, size_
         arguments[5 + i] = options[i];
     self.process = fork();
     if (self.process == 0) {
+        /* It must not outlive who measures it. */
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
         execv(program, (char *const *)arguments);
         fprintf(stderr, "%s: %s\n", program, strerror(errno));
         _exit(127);
@@ -95,14 +98,11 @@ static void read_proc(const served *self, const char *name, char *out, size_t si
 
 double served_cpu_s(const served *self)
 {
-    char text[1024];
-    unsigned long user = 0, kernel = 0;
-    read_proc(self, "stat", text, sizeof text);
-    /* The name, in parentheses, may hold anything. */
-    const char *rest = strrchr(text, ')');
-    if (rest != NULL)
-        sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel);
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+    clockid_t clock;
+    struct timespec used = {0};
+    if (clock_getcpuclockid(self->process, &clock) == 0)
+        clock_gettime(clock, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
 size_t served_resident_kb(const served *self)

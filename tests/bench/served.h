@@ -19,6 +19,7 @@ steno_status served_start(const char *program, const char *const *options, size_
     served *out_served, steno_error *error);
 void served_stop(served *served);
 
+/* Of any process whose number is in `process`. */
 double served_cpu_s(const served *served);
 size_t served_resident_kb(const served *served);
 
