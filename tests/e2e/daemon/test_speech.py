@@ -50,10 +50,25 @@ class StreamingTest(speaking.SpeechTest):
             self.assertEqual(result.stability, 0)
 
     def test_interim_results(self):
-        responses = self.google_stream(self.samples.tobytes(), interim_results=True)
+        feed = speaking.Feed()
+        self.addCleanup(feed.close)
+        answers = self.stream(GOOGLE + "StreamingRecognize", feed,
+                              google.StreamingRecognizeResponse)
+        first, *requests = self.google_requests(self.samples.tobytes(), interim_results=True)
+        feed.put(first)
+        # Of what came at once the newest alone is kept, so that on a busy machine there may be none
+        # but for the pause before the end of the first utterance.
+        spoken = self.expected["results"][0]["end_ms"] // 100
+        for request in requests[:spoken]:
+            feed.put(request)
+        responses = [next(answers)]
+        self.assertFalse(responses[0].results[0].is_final)
+        for request in requests[spoken:]:
+            feed.put(request)
+        feed.close()
+        responses += answers
         self.assertEqual(self.finals(responses), texts(self.expected))
         interim = [r for response in responses for r in response.results if not r.is_final]
-        self.assertGreater(len(interim), 2)
         for result in interim:
             self.assertGreater(result.stability, 0)
             self.assertEqual(result.alternatives[0].confidence, 0)
