@@ -1,7 +1,7 @@
 /*
  * Who may call, and how much: tokens, the names on clients' certificates, limits for single names.
  *
- *     auth_prepare(auth, &setting, &change, &error);    on any one thread
+ *     auth_prepare(&setting, &change, &error);          on any one thread
  *     auth_commit(auth, change);                        or auth_abandon(change)
  *     status = auth_admit(auth, call, method, &client, message, size);
  *

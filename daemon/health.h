@@ -2,7 +2,7 @@
  * grpc.health.v1.Health: whether the server as a whole ("") and each of its services is being
  * served.  All are until the server drains.
  *
- *     health_create(methods, count, &health, &error);
+ *     health_create(&names, &health, &error);
  *     health_methods(health, &own);        for server_create
  *     ... health_drain(health) ...         from the server's hook
  *     health_destroy(health);              after the server

@@ -19,25 +19,31 @@ static bool is_grpc_name(const char *text)
            after(text, "unix-abstract:");
 }
 
-/* The part with the host: what follows the scheme and the authority of the name server. */
+/* The part with the host, without scheme.  Of a name that some name server is to be asked for,
+ * "dns://SERVER/NAME", nothing: that server's word is no promise, not even about localhost. */
 static const char *host_of(const char *text)
 {
     if (is_grpc_name(text))
         text = strchr(text, ':') + 1;
-    const char *slash = strrchr(text, '/');
-    return slash != NULL ? slash + 1 : text;
+    const char *authority = after(text, "//");
+    if (authority == NULL)
+        return text;
+    return *authority == '/' ? authority + 1 : "";
+}
+
+/* Whether it is a host's end: nothing, or a port, and no further address after a comma. */
+static bool is_end(const char *rest)
+{
+    return *rest == '\0' || (*rest == ':' && rest[1 + strspn(rest + 1, "0123456789")] == '\0');
 }
 
 static bool is_local_host(const char *host)
 {
-    const char *rest = after(host, "localhost");
-    if (rest != NULL && (*rest == '\0' || *rest == ':'))
-        return true;
-    rest = after(host, "[::1]");
-    if (rest != NULL && (*rest == '\0' || *rest == ':'))
+    const char *name = after(host, "localhost"), *v6 = after(host, "[::1]");
+    if ((name != NULL && is_end(name)) || (v6 != NULL && is_end(v6)))
         return true;
     /* Not of a name that only begins so. */
-    return after(host, "127.") && host[strspn(host, "0123456789.:")] == '\0';
+    return after(host, "127.") && is_end(host + strspn(host, "0123456789."));
 }
 
 static bool is_port(const char *text)

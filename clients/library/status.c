@@ -61,6 +61,12 @@ static status_line one_line(const char *details)
     size_t used = 0;
     for (; *details != '\0' && used < sizeof line.text - 4; details++)
         line.text[used++] = iscntrl((unsigned char)*details) ? ' ' : *details;
+    /* Not amid a character. */
+    if (*details != '\0')
+        while (used > 0 && ((unsigned char)*details & 0xc0) == 0x80) {
+            used--;
+            details--;
+        }
     snprintf(line.text + used, sizeof line.text - used, "%s", *details != '\0' ? "..." : "");
     if (used == 0)
         snprintf(line.text, sizeof line.text, "no reason given");

@@ -257,28 +257,28 @@ static void read_event(const steno_response *response, uint64_t more_ms, wire_re
     reply->has_result = true;
 }
 
-static ProtobufCMessage *unpack(message_memory *memory,
-    const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
-    steno_error *error)
+static steno_status unpack(message_memory *memory, const ProtobufCMessageDescriptor *descriptor,
+    const uint8_t *bytes, size_t size, const ProtobufCMessage **out_message, steno_error *error)
 {
     message_memory_reset(memory);
     memory->limit_bytes = size + REPLY_MEMORY_BYTES;
-    ProtobufCMessage *message =
-        protobuf_c_message_unpack(descriptor, &memory->allocator, size, bytes);
-    if (message == NULL && message_memory_is_exceeded(memory))
-        error_memory(error);
-    else if (message == NULL)
-        error_set(error, STENO_ERROR_FORMAT, "the server's answer is damaged");
-    return message;
+    *out_message = protobuf_c_message_unpack(descriptor, &memory->allocator, size, bytes);
+    if (*out_message != NULL)
+        return STENO_OK;
+    return message_memory_is_exceeded(memory)
+               ? error_memory(error)
+               : error_set(error, STENO_ERROR_FORMAT, "the server's answer is damaged");
 }
 
 steno_status wire_read_reply(message_memory *memory, const uint8_t *bytes, size_t size,
     uint64_t more_ms, wire_reply *out_reply, steno_error *error)
 {
-    const steno_response *response = (const steno_response *)unpack(
-        memory, &steno__v1__streaming_recognize_response__descriptor, bytes, size, error);
-    if (response == NULL)
-        return error->status;
+    const ProtobufCMessage *message;
+    steno_status status = unpack(
+        memory, &steno__v1__streaming_recognize_response__descriptor, bytes, size, &message, error);
+    if (status < 0)
+        return status;
+    const steno_response *response = (const steno_response *)message;
     *out_reply = (wire_reply){.has_result = false};
     if (response->audio_ms > 0)
         out_reply->audio_ms = response->audio_ms + more_ms;
@@ -344,13 +344,11 @@ steno_status wire_read_model(const char *address, const uint8_t *bytes, size_t s
 {
     message_memory memory;
     message_memory_init(&memory, REPLY_MEMORY_BYTES);
-    steno_status status = STENO_OK;
-    const Steno__V1__Model *from = (const Steno__V1__Model *)unpack(
-        &memory, &steno__v1__model__descriptor, bytes, size, error);
-    if (from == NULL) {
-        status = error->status;
-    } else {
-        steno_client_model *model = copy_model(address, from);
+    const ProtobufCMessage *message;
+    steno_status status =
+        unpack(&memory, &steno__v1__model__descriptor, bytes, size, &message, error);
+    if (status == STENO_OK) {
+        steno_client_model *model = copy_model(address, (const Steno__V1__Model *)message);
         if (model != NULL)
             *out_model = model;
         else

@@ -63,6 +63,13 @@ START_TEST(long_details_are_cut)
     status_explain("HOST:1", 13, details, true, &error);
     ck_assert_uint_lt(strlen(error.message), sizeof error.message - 1);
     ck_assert_str_eq(error.message + strlen(error.message) - 4, "x...");
+    /* Between characters, wherever they begin. */
+    for (size_t first = 0; first < 3; first++) {
+        for (size_t at = first; at + 3 < sizeof details; at += 3)
+            memcpy(details + at, "\xe6\x97\xa5", 3);
+        status_explain("HOST:1", 13, details, true, &error);
+        ck_assert_str_eq(error.message + strlen(error.message) - 6, "\xe6\x97\xa5...");
+    }
 }
 END_TEST
 

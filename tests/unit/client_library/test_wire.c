@@ -210,6 +210,23 @@ START_TEST(progress_and_nothing)
 }
 END_TEST
 
+START_TEST(damaged_answers)
+{
+    static const uint8_t bytes[] = {0xff};
+    steno_client_model *told = NULL;
+    wire_reply reply;
+    ck_assert_int_eq(
+        wire_read_model("HOST:1", bytes, sizeof bytes, &told, &error), STENO_ERROR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(error.message, "damaged"));
+    /* Whoever asks for the model need not want to know why not. */
+    ck_assert_int_eq(
+        wire_read_model("HOST:1", bytes, sizeof bytes, &told, NULL), STENO_ERROR_FORMAT);
+    ck_assert_ptr_null(told);
+    ck_assert_int_eq(
+        wire_read_reply(&memory, bytes, sizeof bytes, 0, &reply, &error), STENO_ERROR_FORMAT);
+}
+END_TEST
+
 START_TEST(without_memory)
 {
     uint8_t bytes[512], *config;
@@ -249,6 +266,7 @@ int main(void)
     tcase_add_test(tests, a_result);
     tcase_add_test(tests, damaged_replies);
     tcase_add_test(tests, progress_and_nothing);
+    tcase_add_test(tests, damaged_answers);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
