@@ -38,12 +38,19 @@ size_t text_character(const char *text, bool *out_valid)
     return length;
 }
 
+bool text_is_control(const char *text)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    /* U+0080 to U+009F, as two bytes, are what terminals take for the beginnings of orders, too. */
+    return bytes[0] < 0x20 || bytes[0] == 0x7F ||
+           (bytes[0] == 0xC2 && bytes[1] >= 0x80 && bytes[1] < 0xA0);
+}
+
 bool text_is_plain(const char *text, size_t *out_length)
 {
     bool valid;
     *out_length = text_character(text, &valid);
-    unsigned char byte = (unsigned char)text[0];
-    return valid && byte >= 0x20 && byte != 0x7F;
+    return valid && !text_is_control(text);
 }
 
 size_t text_count(const char *text)

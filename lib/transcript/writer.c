@@ -90,7 +90,9 @@ void writer_json(writer *self, const char *text)
         } else if (byte == '"' || byte == '\\') {
             writer_bytes(self, "\\", 1);
             writer_bytes(self, text, 1);
-        } else if (byte < 0x20 || byte == 0x7F) {
+        } else if (text_is_control(text)) {
+            /* Of two bytes, the second is the character's number. */
+            byte = (unsigned char)text[length - 1];
             char escape[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
             writer_bytes(self, escape, sizeof escape);
         } else {

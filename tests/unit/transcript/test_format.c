@@ -247,6 +247,9 @@ static const struct {
     {"\xF4\x8F\xBF\xBF", "\xF4\x8F\xBF\xBF"},
     {"\xF4\x90\x80\x80\xF5\x80\x80\x80\xF8\xFE", R R R R R R R R R R}, /* beyond U+10FFFF */
     {"a\tb\nc\rd\x01\x1F\x7F", "a" R "b" R "c" R "d" R R R},
+    {"\t\xC2\x80\xC2\x9B"
+     "2J\xC2\x9F\xC2\xA0",
+        R R R "2J" R "\xC2\xA0"}, /* U+0080 to U+009F, and what comes next */
     {"\"quoted\\\"/", "\"quoted\\\"/"},
 };
 enum { HOSTILE = sizeof hostile / sizeof *hostile };
