@@ -5,9 +5,6 @@
 
 enum {
     CHUNKS_MAX = 4096, /* of a WAV or AIFF file before its samples; more is no recording */
-    /* From here on a size of samples means "unknown": SoX writes 0x7ffff000 to a pipe, FFmpeg
-     * 0xffffffff, arecord 0x80000000 less its header. */
-    SIZE_UNKNOWN = 0x7fff0000,
     /* Larger than one MPEG frame (at most 2,881 bytes) and any padding seen before the first. */
     MPEG_SEARCH = 8192,
 };
@@ -73,7 +70,7 @@ static bool chunks_are_cut(input *in, const char *samples_name, bool little)
         uint64_t size = little ? little32(chunk + 4) : big32(chunk + 4);
         offset += sizeof chunk;
         if (memcmp(chunk, samples_name, 4) == 0)
-            return size < SIZE_UNKNOWN && size > in->size - offset;
+            return size < HEADER_SIZE_UNKNOWN && size > in->size - offset;
         offset += size + (size & 1);
     }
     return false;
@@ -92,33 +89,39 @@ bool header_is_cut(input *in)
         return chunks_are_cut(in, "SSND", false);
     if (memcmp(start, ".snd", 4) == 0) {
         uint64_t offset = big32(start + 4), size = big32(start + 8);
-        return size < SIZE_UNKNOWN && offset <= in->size && size > in->size - offset;
+        return size < HEADER_SIZE_UNKNOWN && offset <= in->size && size > in->size - offset;
     }
     return false;
 }
 
-/* Bytes of the ID3v2 tag at the start, whose size is in four times 7 bits; 0: none. */
-static uint64_t id3_size(const unsigned char *start)
+/* The size is in four times 7 bits. */
+uint64_t header_id3_size(const unsigned char *start)
 {
     if (memcmp(start, "ID3", 3) != 0)
         return 0;
-    return 10 + ((uint64_t)(start[6] & 0x7f) << 21 | (uint64_t)(start[7] & 0x7f) << 14 |
-                    (uint64_t)(start[8] & 0x7f) << 7 | (start[9] & 0x7f));
+    uint64_t size = 0;
+    for (int i = 6; i < HEADER_ID3_SIZE; i++)
+        size = size << 7 | (start[i] & 0x7f);
+    return HEADER_ID3_SIZE + size;
+}
+
+/* 11 bits of synchronisation, then a version and a layer that are not the reserved ones. */
+bool header_begins_mpeg(const unsigned char *start)
+{
+    return start[0] == 0xff && (start[1] & 0xe0) == 0xe0 && (start[1] & 0x18) != 0x08 &&
+           (start[1] & 0x06) != 0;
 }
 
 bool header_is_mpeg(input *in, bool *out_has_length)
 {
     unsigned char start[MPEG_SEARCH];
-    peek(in, 0, start, 10);
-    uint64_t tag = id3_size(start);
+    peek(in, 0, start, HEADER_ID3_SIZE);
+    uint64_t tag = header_id3_size(start);
     size_t count = peek(in, tag, start, sizeof start);
     size_t first = 0; /* some writers pad the tag with zeros beyond its size */
     while (tag > 0 && first + 2 < count && start[first] == 0)
         first++;
-    /* 11 bits of synchronisation, then a version and a layer that are not the reserved ones. */
-    const unsigned char *frame = start + first;
-    if (frame[0] != 0xff || (frame[1] & 0xe0) != 0xe0 || (frame[1] & 0x18) == 0x08 ||
-        (frame[1] & 0x06) == 0)
+    if (!header_begins_mpeg(start + first))
         return false;
     *out_has_length = false;
     for (size_t i = 0; i + 4 <= count && !*out_has_length; i++)

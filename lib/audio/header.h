@@ -6,10 +6,22 @@
 #define AUDIO_HEADER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "audio/input.h"
 
-enum { HEADER_START_SIZE = 16 };
+enum {
+    HEADER_START_SIZE = 16,
+    HEADER_ID3_SIZE = 10, /* of what an ID3v2 tag begins with */
+    /* From here on a size of samples in a header means "unknown": SoX writes 0x7ffff000 to a pipe,
+     * FFmpeg 0xffffffff, arecord 0x80000000 less its header. */
+    HEADER_SIZE_UNKNOWN = 0x7fff0000,
+};
+
+/* Bytes of the ID3v2 tag that begins so [HEADER_ID3_SIZE], in all; 0: it is none. */
+uint64_t header_id3_size(const unsigned char *start);
+/* Whether these two bytes begin an MPEG audio frame. */
+bool header_begins_mpeg(const unsigned char *start);
 
 /* Those of an input read from the input's beginning and leave it there. */
 

@@ -19,8 +19,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-enum { ID3_HEADER_SIZE = 10 };
-
 struct steno_audio_stream {
     steno_audio_kind kind;
     steno_raw_format raw;
@@ -209,18 +207,16 @@ static size_t held(const steno_audio_stream *s)
     return s->end - s->begin;
 }
 
-/* Skips an ID3v2 tag, whose size is in four times 7 bits: pictures in it may be larger than the
- * buffer.  AGAIN while more of it has to come. */
+/* Skips an ID3v2 tag: pictures in it may be larger than the buffer.  AGAIN while more of it has to
+ * come. */
 static steno_status skip_tag(steno_audio_stream *s)
 {
     const unsigned char *start = s->buffer + s->begin;
     size_t known = held(s) < 3 ? held(s) : 3;
     if (!s->tag_looked_for && memcmp(start, "ID3", known) == 0) {
-        if (held(s) < ID3_HEADER_SIZE)
+        if (held(s) < HEADER_ID3_SIZE)
             return s->finished ? STENO_OK : STENO_AGAIN;
-        s->skip = ID3_HEADER_SIZE + ((uint64_t)(start[6] & 0x7f) << 21 |
-                                        (uint64_t)(start[7] & 0x7f) << 14 |
-                                        (uint64_t)(start[8] & 0x7f) << 7 | (start[9] & 0x7f));
+        s->skip = header_id3_size(start);
         s->has_tag = true;
     }
     s->tag_looked_for = true;
@@ -234,13 +230,6 @@ static bool is_wav(const unsigned char *start)
 {
     return (memcmp(start, "RIFF", 4) == 0 || memcmp(start, "RF64", 4) == 0) &&
            memcmp(start + 8, "WAVE", 4) == 0;
-}
-
-/* 11 bits of synchronisation, then a version and a layer that are not the reserved ones. */
-static bool is_mpeg(const unsigned char *start)
-{
-    return start[0] == 0xff && (start[1] & 0xe0) == 0xe0 && (start[1] & 0x18) != 0x08 &&
-           (start[1] & 0x06) != 0;
 }
 
 /* By the first bytes, of which there are HEADER_START_SIZE, if need be filled up with zeros. */
@@ -259,7 +248,7 @@ static steno_status tell_format(
     if (format)
         return error_set(error, STENO_ERROR_UNSUPPORTED, "%s is not supported", format);
     /* Some writers pad a tag with zeros. */
-    if (is_mpeg(start) || (s->has_tag && memcmp(start, "\0\0\0\0", 4) == 0))
+    if (header_begins_mpeg(start) || (s->has_tag && memcmp(start, "\0\0\0\0", 4) == 0))
         return choose(s, STENO_AUDIO_MP3, error);
     return error_set(
         error, STENO_ERROR_FORMAT, "not audio in a known format (WAV, FLAC, Ogg Opus, MP3)");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "audio/encoding.h"
+#include "audio/header.h"
 #include "audio/stream_codec.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -25,10 +26,6 @@ enum {
     CODE_MULAW = 7,
     CODE_EXTENSIBLE = 0xfffe,
 };
-
-/* From here on a size of samples means "unknown": SoX writes 0x7ffff000 to a pipe, FFmpeg
- * 0xffffffff, arecord 0x80000000 less its header. */
-static const uint32_t SIZE_UNKNOWN = 0x7fff0000;
 
 /* How one sample becomes a float. */
 typedef enum sample {
@@ -150,7 +147,7 @@ static steno_status begin_samples(wav *w, uint32_t size, steno_error *error)
 {
     if (!w->has_format)
         return error_set(error, STENO_ERROR_FORMAT, "WAV: damaged: samples before their format");
-    bool unknown = size == 0 || size >= SIZE_UNKNOWN;
+    bool unknown = size == 0 || size >= HEADER_SIZE_UNKNOWN;
     uint64_t frame_size = w->info.channels * w->sample_size;
     w->bytes_left = unknown ? w->long_size : size;
     if (w->bytes_left != UINT64_MAX) {
