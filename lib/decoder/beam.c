@@ -88,27 +88,6 @@ struct beam {
     size_t step_count;
 };
 
-/* log(exp(a) + exp(b)) */
-static double log_add(double a, double b)
-{
-    double high = a > b ? a : b, low = a > b ? b : a;
-    return low == -INFINITY ? high : high + log1p(exp(low - high));
-}
-
-/* Any mixing will do: equal hashes are only a reason to compare. */
-static uint64_t extend_hash(uint64_t hash, uint32_t token)
-{
-    hash = (hash ^ token) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ (hash >> 29);
-}
-
-static const uint64_t EMPTY_HASH = UINT64_C(0x2545f4914f6cdd1d);
-
-double hypothesis_ctc(const hypothesis *h)
-{
-    return log_add(h->blank, h->nonblank);
-}
-
 static double weigh(
     const beam *b, double ctc, double attention, double lm, double credit, size_t length)
 {
@@ -182,11 +161,7 @@ static void restart(beam *b, ngram_state context)
 {
     memset(b->references, 0, b->slots * sizeof *b->references);
     b->references[BEAM_START_SLOT] = 2; /* never free: one more than the prefix below has */
-    b->now[0] = (hypothesis){.tokens = b->now[0].tokens,
-        .hash = EMPTY_HASH,
-        .nonblank = -INFINITY,
-        .context = context,
-        .slot = BEAM_START_SLOT};
+    b->now[0] = hypothesis_empty(b->now[0].tokens, context, BEAM_START_SLOT);
     b->count = 1;
     b->ctc = NULL;
     b->frame = 0;
@@ -237,27 +212,6 @@ static size_t take_slot(beam *b)
     return slot;
 }
 
-static bool same_tokens(const search_token *a, const search_token *b, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (a[i].token != b[i].token)
-            return false;
-    return true;
-}
-
-/* Whether child is parent and one token more. */
-static bool is_child(const hypothesis *parent, const hypothesis *child)
-{
-    return child->length == parent->length + 1 && child->parent_hash == parent->hash &&
-           same_tokens(parent->tokens, child->tokens, parent->length);
-}
-
-/* CTC log-probability of growing by token: the same token again needs a blank between. */
-static double grown(const hypothesis *h, uint32_t token, double log_probability)
-{
-    return (token == h->last ? h->blank : hypothesis_ctc(h)) + log_probability;
-}
-
 static void propose_stay(beam *b, size_t index)
 {
     const hypothesis *h = &b->now[index];
@@ -266,12 +220,12 @@ static void propose_stay(beam *b, size_t index)
     st->nonblank = h->last == 0 ? -INFINITY : h->nonblank + (double)b->ctc[h->last];
     st->grown_from = NOBODY;
     for (size_t i = 0; i < b->count && h->length > 0; i++) {
-        if (!is_child(&b->now[i], h))
+        if (!hypothesis_is_child(&b->now[i], h))
             continue;
-        double growth = grown(&b->now[i], h->last, (double)b->ctc[h->last]);
-        if (growth > log_add(st->blank, st->nonblank))
+        double growth = hypothesis_grown(&b->now[i], h->last, (double)b->ctc[h->last]);
+        if (growth > hypothesis_log_add(st->blank, st->nonblank))
             st->grown_from = (int)i;
-        st->nonblank = log_add(st->nonblank, growth);
+        st->nonblank = hypothesis_log_add(st->nonblank, growth);
         break; /* prefixes are unique, so the parent is */
     }
 }
@@ -280,7 +234,7 @@ static void propose_stay(beam *b, size_t index)
 static bool exists(const beam *b, size_t parent, uint32_t token)
 {
     for (size_t i = 0; i < b->count; i++)
-        if (b->now[i].last == token && is_child(&b->now[parent], &b->now[i]))
+        if (b->now[i].last == token && hypothesis_is_child(&b->now[parent], &b->now[i]))
             return true;
     return false;
 }
@@ -295,17 +249,24 @@ static size_t rank(place *places, size_t count, place one)
     return count + 1;
 }
 
-/* What an extension must score more than to have a chance: the margin below the best staying
- * prefix, and the worst staying one if these alone fill the beam. */
-static double floor_of_stays(beam *b)
+/* The places of all prefixes that stay, ranked; returns how many. */
+static size_t rank_stays(beam *b)
 {
     size_t ranked = 0;
     for (size_t i = 0; i < b->count; i++) {
         const hypothesis *h = &b->now[i];
-        double ctc = log_add(b->stays[i].blank, b->stays[i].nonblank);
+        double ctc = hypothesis_log_add(b->stays[i].blank, b->stays[i].nonblank);
         ranked = rank(b->places, ranked,
             (place){.score = weigh(b, ctc, h->attention, h->lm, h->credit, h->length), .index = i});
     }
+    return ranked;
+}
+
+/* What an extension must score more than to have a chance: the margin below the best staying
+ * prefix, and the worst staying one if these alone fill the beam. */
+static double floor_of_stays(beam *b)
+{
+    size_t ranked = rank_stays(b);
     double floor = b->places[0].score - b->options.margin;
     double worst = b->places[ranked - 1].score;
     return ranked == b->options.width && worst > floor ? worst : floor;
@@ -333,7 +294,7 @@ static void propose_extensions(beam *b, size_t parent, size_t candidates, double
         return;
     for (size_t i = 0; i < candidates; i++) {
         uint32_t token = b->candidates[i];
-        double nonblank = grown(h, token, (double)b->ctc[token]);
+        double nonblank = hypothesis_grown(h, token, (double)b->ctc[token]);
         phrase_state phrase;
         double credit = extend_phrase(b, h, token, &phrase);
         double lm = extend_lm(b, h, token);
@@ -477,7 +438,7 @@ static void materialise_extension(const beam *b, const extension *e, hypothesis 
     *out = (hypothesis){.tokens = tokens,
         .length = parent->length + 1,
         .last = e->token,
-        .hash = extend_hash(parent->hash, e->token),
+        .hash = hypothesis_extend_hash(parent->hash, e->token),
         .parent_hash = parent->hash,
         .blank = -INFINITY,
         .nonblank = e->nonblank,
@@ -501,13 +462,7 @@ static void release_steps(beam *b)
 /* All places of stays and extensions, ranked; returns how many survive (at least 1). */
 static size_t rank_all(beam *b)
 {
-    size_t ranked = 0;
-    for (size_t i = 0; i < b->count; i++) {
-        const hypothesis *h = &b->now[i];
-        double ctc = log_add(b->stays[i].blank, b->stays[i].nonblank);
-        ranked = rank(b->places, ranked,
-            (place){.score = weigh(b, ctc, h->attention, h->lm, h->credit, h->length), .index = i});
-    }
+    size_t ranked = rank_stays(b);
     for (size_t i = 0; i < b->extension_count; i++)
         ranked = rank(
             b->places, ranked, (place){.score = b->extensions[i].score, .index = b->count + i});
@@ -574,18 +529,6 @@ const hypothesis *beam_get(const beam *b, size_t index)
     return &b->now[index];
 }
 
-static void drop_tokens(hypothesis *h, size_t count)
-{
-    memmove(h->tokens, h->tokens + count, (h->length - count) * sizeof *h->tokens);
-    h->length -= count;
-    h->hash = EMPTY_HASH;
-    h->parent_hash = 0;
-    for (size_t i = 0; i < h->length; i++) {
-        h->parent_hash = h->hash;
-        h->hash = extend_hash(h->hash, h->tokens[i].token);
-    }
-}
-
 void beam_cut(beam *b, size_t count, uint64_t end)
 {
     const hypothesis *best = &b->now[0];
@@ -595,7 +538,7 @@ void beam_cut(beam *b, size_t count, uint64_t end)
     size_t kept = 0;
     for (size_t i = 0; i < b->count; i++) {
         hypothesis *h = &b->now[i];
-        bool keep = h->length >= count && same_tokens(h->tokens, best->tokens, count) &&
+        bool keep = hypothesis_begins_with(h, best->tokens, count) &&
                     (h->length == count || h->tokens[count].frame >= end);
         if (!keep) {
             b->references[h->slot]--;
@@ -609,7 +552,7 @@ void beam_cut(beam *b, size_t count, uint64_t end)
     b->count = kept;
     for (size_t i = kept; i-- > 0;) {
         hypothesis *h = &b->now[i];
-        drop_tokens(h, count);
+        hypothesis_drop(h, count);
         h->blank -= ctc;
         h->nonblank -= ctc;
         h->attention -= attention;

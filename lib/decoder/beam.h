@@ -11,9 +11,7 @@
 #ifndef DECODER_BEAM_H
 #define DECODER_BEAM_H
 
-#include "decoder/decoder.h"
-#include "decoder/ngram.h"
-#include "decoder/phrases.h"
+#include "decoder/hypothesis.h"
 
 typedef struct beam_options {
     size_t width;      /* prefixes kept */
@@ -26,24 +24,6 @@ typedef struct beam_options {
     const ngram *lm;        /* NULL: none */
     double lm_weight;
 } beam_options;
-
-/* A surviving prefix.  All probabilities are natural logarithms. */
-typedef struct hypothesis {
-    search_token *tokens; /* [max_length], the first `length` valid */
-    size_t length;
-    uint32_t last;        /* the last token, also when it was cut off; 0 at a segment's start */
-    uint64_t hash;        /* of the tokens, */
-    uint64_t parent_hash; /* and of all but the last */
-    double blank;         /* CTC probability of all alignments that end in blank, */
-    double nonblank;      /* and in the last token */
-    double attention;     /* of the tokens by the attention decoder */
-    double lm;            /* and by the language model: 0 without one */
-    ngram_state context;  /* of what the language model is asked next */
-    phrase_state phrase;  /* where it is in the phrases to prefer, */
-    double credit;        /* and what that adds to the score: 0 without phrases */
-    double score;         /* weighted sum: what ranks */
-    size_t slot;          /* attention state that the last token is to be read in */
-} hypothesis;
 
 /* The attention decoder reads `token` in the state of slot `before`, leaving slot `after`. */
 typedef struct beam_step {
@@ -84,8 +64,6 @@ void beam_commit_end(beam *beam);
 /* At least 1, best first. */
 size_t beam_count(const beam *beam);
 const hypothesis *beam_get(const beam *beam, size_t index);
-/* CTC's log-probability of a prefix: all its alignments. */
-double hypothesis_ctc(const hypothesis *hypothesis);
 
 /* Drops the first `count` tokens of the best hypothesis, which lie before frame `end`, from
  * all hypotheses.  Those that do not begin with them, or have more tokens before `end`, are
