@@ -95,6 +95,16 @@ steno_status stream_damaged(
         error, STENO_ERROR_FORMAT, "%s: damaged after %.2f s", format, seconds(frames, rate_hz));
 }
 
+size_t stream_block_give(stream_block *block, size_t channels, float *samples, size_t capacity)
+{
+    size_t count = block->frames - block->given;
+    if (count > capacity)
+        count = capacity;
+    memcpy(samples, block->samples + block->given * channels, count * channels * sizeof *samples);
+    block->given += count;
+    return count;
+}
+
 /* Creation. */
 
 static steno_status check_kind(

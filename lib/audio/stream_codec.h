@@ -27,6 +27,20 @@ static inline void stream_take(stream_bytes *bytes, size_t size)
     bytes->size -= size;
 }
 
+/* What was decoded at once, of which frames are given as there is room for them. */
+typedef struct stream_block {
+    float *samples; /* [frames, channels] */
+    size_t frames, given;
+} stream_block;
+
+static inline bool stream_block_is_given(const stream_block *block)
+{
+    return block->given == block->frames;
+}
+
+/* Gives the next frames, `capacity` at most; returns how many. */
+size_t stream_block_give(stream_block *block, size_t channels, float *samples, size_t capacity);
+
 typedef struct stream_codec {
     const char *name;
     /* NULL: this build lacks the codec, and the rest is NULL too.  raw: for headerless samples. */

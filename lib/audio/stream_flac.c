@@ -46,8 +46,8 @@ typedef struct flac {
     size_t food_size;
     bool bad; /* it complained */
 
-    float *block; /* [block_size, channels]: a frame decoded */
-    size_t block_size, block_count, block_next;
+    size_t block_size;  /* frames of a block at most */
+    stream_block block; /* [block_size, channels]: a frame of FLAC's decoded */
 } flac;
 
 static unsigned sum_byte(unsigned sum, unsigned char byte, unsigned polynomial, unsigned bits)
@@ -112,13 +112,13 @@ static FLAC__StreamDecoderWriteStatus take_frame(const FLAC__StreamDecoder *deco
 {
     flac *f = context;
     size_t count = frame->header.blocksize, channels = frame->header.channels;
-    if (channels != f->info.channels || count > f->block_size || f->block_count > 0)
+    if (channels != f->info.channels || count > f->block_size || f->block.frames > 0)
         return FLAC__STREAM_DECODER_WRITE_STATUS_ABORT;
     float scale = 1.0f / (float)(UINT32_C(1) << (frame->header.bits_per_sample - 1));
     for (size_t c = 0; c < channels; c++)
         for (size_t i = 0; i < count; i++)
-            f->block[i * channels + c] = encoding_clip((float)buffer[c][i] * scale);
-    f->block_count = count;
+            f->block.samples[i * channels + c] = encoding_clip((float)buffer[c][i] * scale);
+    f->block.frames = count;
     return FLAC__STREAM_DECODER_WRITE_STATUS_CONTINUE;
 }
 
@@ -161,8 +161,8 @@ static steno_status read_start(flac *f, stream_bytes *bytes, steno_error *error)
     bool well = FLAC__stream_decoder_process_until_end_of_metadata(f->decoder);
     if (!well || f->bad || f->food_size > 0)
         return error_set(error, STENO_ERROR_FORMAT, "FLAC: damaged: its header makes no sense");
-    f->block = memory_allocate((size_t)block_size * channels, sizeof *f->block);
-    if (!f->block)
+    f->block.samples = memory_allocate((size_t)block_size * channels, sizeof(float));
+    if (!f->block.samples)
         return error_memory(error);
     f->block_size = block_size;
     uint64_t frames = (uint64_t)(info[13] & 15) << 32 | big(info + 14, 4);
@@ -242,9 +242,9 @@ static steno_status decode_frame(flac *f, stream_bytes *bytes, steno_error *erro
         return bytes->last ? end_of_bytes(f, bytes, error) : status;
     f->food = bytes->next;
     f->food_size = f->scanned;
-    f->block_count = f->block_next = 0;
+    f->block.frames = f->block.given = 0;
     FLAC__bool well = FLAC__stream_decoder_process_single(f->decoder);
-    if (!well || f->bad || f->block_count == 0 || f->food_size > 0)
+    if (!well || f->bad || f->block.frames == 0 || f->food_size > 0)
         return stream_damaged("FLAC", f->frames_read, f->info.rate_hz, error);
     stream_take(bytes, f->scanned);
     f->scanned = 0;
@@ -259,17 +259,12 @@ static steno_status flac_read(void *state, stream_bytes *bytes, float *samples, 
     steno_status status = read_metadata(f, bytes, error);
     if (status == STENO_AGAIN && bytes->last)
         return end_of_bytes(f, bytes, error);
-    if (status == STENO_OK && f->block_next == f->block_count)
+    if (status == STENO_OK && stream_block_is_given(&f->block))
         status = decode_frame(f, bytes, error);
     if (status != STENO_OK)
         return status;
-    size_t channels = f->info.channels, count = f->block_count - f->block_next;
-    if (count > capacity)
-        count = capacity;
-    memcpy(samples, f->block + f->block_next * channels, count * channels * sizeof *samples);
-    f->block_next += count;
-    f->frames_read += count;
-    *out_frames = count;
+    *out_frames = stream_block_give(&f->block, f->info.channels, samples, capacity);
+    f->frames_read += *out_frames;
     return STENO_OK;
 }
 
@@ -287,7 +282,7 @@ static void flac_destroy(void *state)
     flac *f = state;
     if (f->decoder)
         FLAC__stream_decoder_delete(f->decoder);
-    memory_free(f->block);
+    memory_free(f->block.samples);
     memory_free(f);
 }
 

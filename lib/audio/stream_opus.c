@@ -46,8 +46,7 @@ typedef struct opus {
     unsigned char *packet; /* [packet_room], the part that has come */
     size_t packet_size, packet_room;
 
-    float *block; /* [PACKET_MAX_FRAMES, channels] */
-    size_t block_count, block_next;
+    stream_block block; /* [PACKET_MAX_FRAMES, channels]: a packet decoded */
     bool ended;
 } opus;
 
@@ -95,8 +94,8 @@ static steno_status read_head(opus *o, steno_error *error)
         return error_set(error, STENO_ERROR_UNSUPPORTED, "Ogg Opus: %d streams in it", streams);
 
     o->decoder = memory_allocate(1, (size_t)opus_multistream_decoder_get_size(streams, coupled));
-    o->block = memory_allocate(PACKET_MAX_FRAMES * (size_t)channels, sizeof *o->block);
-    if (!o->decoder || !o->block)
+    o->block.samples = memory_allocate(PACKET_MAX_FRAMES * (size_t)channels, sizeof(float));
+    if (!o->decoder || !o->block.samples)
         return error_memory(error);
     if (opus_multistream_decoder_init(
             o->decoder, RATE_HZ, (int)channels, streams, coupled, mapping) != OPUS_OK)
@@ -125,19 +124,19 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 static steno_status decode_packet(opus *o, steno_error *error)
 {
     int count = opus_multistream_decode_float(
-        o->decoder, o->packet, (opus_int32)o->packet_size, o->block, PACKET_MAX_FRAMES, 0);
+        o->decoder, o->packet, (opus_int32)o->packet_size, o->block.samples, PACKET_MAX_FRAMES, 0);
     if (count <= 0)
         return damaged(o, error);
     size_t values = (size_t)count * o->info.channels;
     for (size_t i = 0; i < values; i++)
-        o->block[i] = encoding_clip(o->block[i]);
+        o->block.samples[i] = encoding_clip(o->block.samples[i]);
     int64_t begin = o->decoded / STEP;
     o->decoded += (int64_t)count * STEP;
     int64_t end = o->end == INT64_MAX ? INT64_MAX : to_frames(o->end);
-    o->block_next = (size_t)clamp(to_frames(o->pre_skip) - begin, 0, count);
-    o->block_count = (size_t)clamp(end == INT64_MAX ? count : end - begin, 0, count);
-    if (o->block_next > o->block_count)
-        o->block_next = o->block_count;
+    o->block.given = (size_t)clamp(to_frames(o->pre_skip) - begin, 0, count);
+    o->block.frames = (size_t)clamp(end == INT64_MAX ? count : end - begin, 0, count);
+    if (o->block.given > o->block.frames)
+        o->block.given = o->block.frames;
     return STENO_OK;
 }
 
@@ -230,7 +229,7 @@ static steno_status begin_page(opus *o, stream_bytes *bytes, ogg_page *out_page,
 /* Takes segments until a packet has given frames or the page is over. */
 static steno_status take_segments(opus *o, const ogg_page *page, steno_error *error)
 {
-    while (o->segment < page->segments && o->block_next == o->block_count) {
+    while (o->segment < page->segments && stream_block_is_given(&o->block)) {
         size_t size = page->sizes[o->segment++];
         /* Comments, which may hold pictures, are let go, but for a byte to be known by. */
         if (o->packets == 1) {
@@ -279,7 +278,7 @@ static steno_status opus_read(void *state, stream_bytes *bytes, float *samples, 
     size_t *out_frames, steno_error *error)
 {
     opus *o = state;
-    while (o->block_next == o->block_count) {
+    while (stream_block_is_given(&o->block)) {
         if (o->ended)
             return STENO_END;
         steno_status status = bytes->size > 0 ? take_page(o, bytes, error) : STENO_AGAIN;
@@ -288,20 +287,15 @@ static steno_status opus_read(void *state, stream_bytes *bytes, float *samples, 
         if (status != STENO_OK)
             return status;
     }
-    size_t channels = o->info.channels, count = o->block_count - o->block_next;
-    if (count > capacity)
-        count = capacity;
-    memcpy(samples, o->block + o->block_next * channels, count * channels * sizeof *samples);
-    o->block_next += count;
-    o->frames_read += count;
-    *out_frames = count;
+    *out_frames = stream_block_give(&o->block, o->info.channels, samples, capacity);
+    o->frames_read += *out_frames;
     return STENO_OK;
 }
 
 static bool opus_get_info(const void *state, steno_audio_info *out_info)
 {
     const opus *o = state;
-    if (!o->block)
+    if (!o->block.samples)
         return false;
     *out_info = o->info;
     return true;
@@ -311,7 +305,7 @@ static void opus_destroy(void *state)
 {
     opus *o = state;
     memory_free(o->decoder);
-    memory_free(o->block);
+    memory_free(o->block.samples);
     memory_free(o->packet);
     memory_free(o);
 }
