@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "client_private.h"
+#include "flushes.h"
 #include "history.h"
 #include "samples.h"
 #include "status.h"
@@ -42,7 +43,6 @@ enum {
     FINAL_DELAY_MS = 5000,
     /* Silence after an endpoint that belongs to what came before. */
     ENDPOINT_TAIL_MS = 200,
-    FLUSHES = 16,
     PIECE_SAMPLES = 1024,
 };
 
@@ -60,8 +60,7 @@ struct steno_client_stream {
     pthread_cond_t cond;
     bool has_lock;
     history history;
-    uint64_t flushes[FLUSHES]; /* [flush_count] positions in history, ascending */
-    size_t flush_count, flushes_sent;
+    flushes flushes;
     bool config_sent, finished, full_told;
     uint8_t *message; /* [MESSAGE_BYTES + WIRE_AUDIO_HEAD] */
 
@@ -98,21 +97,10 @@ static uint64_t position_of(const steno_client_stream *s, uint64_t ms)
 
 static call_pulled pull_flush(steno_client_stream *s, const uint8_t **out_bytes, size_t *out_size)
 {
-    s->flushes_sent++;
+    flushes_pass(&s->flushes);
     *out_bytes = s->message;
     *out_size = wire_write_flush(s->message);
     return CALL_MESSAGE;
-}
-
-/* Flushes of audio that is not kept any more. */
-static void forget_flushes(steno_client_stream *s)
-{
-    size_t gone = 0;
-    while (gone < s->flushes_sent && s->flushes[gone] <= s->history.begin)
-        gone++;
-    s->flush_count -= gone;
-    s->flushes_sent -= gone;
-    memmove(s->flushes, s->flushes + gone, s->flush_count * sizeof s->flushes[0]);
 }
 
 static call_pulled pull_audio(
@@ -127,7 +115,7 @@ static call_pulled pull_audio(
     history_pass(&s->history, size);
     if (!s->keeps) {
         history_forget(&s->history, s->history.sent);
-        forget_flushes(s);
+        flushes_forget(&s->flushes, s->history.begin);
     }
     return CALL_MESSAGE;
 }
@@ -143,8 +131,9 @@ static call_pulled pull(void *context, const uint8_t **out_bytes, size_t *out_si
         return CALL_MESSAGE;
     }
     size_t most = MESSAGE_BYTES;
-    if (s->flushes_sent < s->flush_count) {
-        uint64_t before = s->flushes[s->flushes_sent] - s->history.sent;
+    uint64_t flush_at;
+    if (flushes_next(&s->flushes, &flush_at)) {
+        uint64_t before = flush_at - s->history.sent;
         if (before == 0)
             return pull_flush(s, out_bytes, out_size);
         if (before < most)
@@ -290,7 +279,7 @@ static steno_status move(steno_client_stream *s, steno_error *error)
     s->server = (s->server + 1) % s->client->server_count;
     history_rewind(&s->history);
     s->config_sent = false;
-    s->flushes_sent = 0;
+    flushes_rewind(&s->flushes);
     s->begin_ms = s->history.begin > 0 ? ms_of(s, s->history.begin) : 0;
     return begin_call(s, error);
 }
@@ -422,13 +411,11 @@ steno_status steno_client_stream_flush(steno_client_stream *s)
         return STENO_ERROR_ARGUMENT;
     steno_status status = STENO_OK;
     pthread_mutex_lock(&s->lock);
-    forget_flushes(s);
+    flushes_forget(&s->flushes, s->history.begin);
     if (s->finished)
         status = STENO_ERROR_STATE;
-    else if (s->flush_count == FLUSHES)
+    else if (!flushes_add(&s->flushes, s->history.end))
         status = STENO_FULL;
-    else
-        s->flushes[s->flush_count++] = s->history.end;
     if (status == STENO_OK && s->call != NULL)
         call_push(s->call);
     pthread_mutex_unlock(&s->lock);
@@ -463,7 +450,7 @@ static void settle(steno_client_stream *s)
         settled_ms = s->done_ms - oldest_ms;
     pthread_mutex_lock(&s->lock);
     history_forget(&s->history, position_of(s, settled_ms));
-    forget_flushes(s);
+    flushes_forget(&s->flushes, s->history.begin);
     pthread_mutex_unlock(&s->lock);
 }
 
