@@ -109,6 +109,20 @@ void auth_destroy(auth *self)
 
 /* ---- Admitting ---- */
 
+bool auth_wants_token(auth *self)
+{
+    return !auth_knows_token(self, NULL);
+}
+
+bool auth_knows_token(auth *self, const char *text)
+{
+    pthread_mutex_lock(&self->mutex);
+    const tokens *all = self->now != NULL ? self->now->tokens : NULL;
+    bool is_known = all == NULL || (text != NULL && tokens_find(all, text) != NULL);
+    pthread_mutex_unlock(&self->mutex);
+    return is_known;
+}
+
 static bool is_open(const call_method *method)
 {
     static const char health[] = "/grpc.health.v1.Health/";

@@ -12,6 +12,7 @@
 #ifndef DAEMON_AUTH_H
 #define DAEMON_AUTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/call.h"
@@ -38,6 +39,11 @@ steno_status auth_prepare(
 void auth_commit(auth *self, auth_change *change);
 /* NULL is fine. */
 void auth_abandon(auth_change *change);
+
+/* For what is not a call: whether a token is needed, and whether one (NULL: none) is enough, as it
+ * always is where none is needed.  Any thread. */
+bool auth_wants_token(auth *self);
+bool auth_knows_token(auth *self, const char *text);
 
 /* For server_options.admit; context is the auth. */
 call_status auth_admit(void *context, const call *call, const call_method *method,

@@ -1,107 +1,178 @@
-#include "daemon/http.h"
-
+/*
+ * The server's thread: libmicrohttpd runs on it (its epoll from outside), so that all of streams
+ * but waking happens on one thread and needs no lock.
+ *
+ *     poll   libmicrohttpd's epoll: requests, room in sockets
+ *            an eventfd: some stream has been woken, or the end
+ *            sockets of resting streams: readers that go away
+ *
+ * A stream that has nothing to send is suspended, which costs nothing, and is resumed when woken.
+ * libmicrohttpd does not look at suspended connections; their sockets are polled here, so that a
+ * reader that has gone makes room at once and not when there is something to tell it.
+ *
+ * Rejected: libmicrohttpd's own thread, which nobody can make wake up for what is due in between;
+ * a thread for each stream.
+ */
 #include <errno.h>
-#include <microhttpd.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/alarms.h"
 #include "daemon/connections.h"
+#include "daemon/http_private.h"
 #include "daemon/listen.h"
 
-/* Monitors are few and quick. */
+/* Beside streams: monitors and pages, which are few and quick. */
 enum { CONNECTIONS = 32, TIMEOUT_SECONDS = 10, BACKLOG = 32 };
 
-#if MHD_VERSION < 0x00097002
-typedef int http_result;
-#else
-typedef enum MHD_Result http_result;
-#endif
-
 struct http {
+    /* Constant. */
     http_setting setting;
     struct MHD_Daemon *daemon;
-    int fd, port;
+    int fd, port, bell;
+    int epoll; /* libmicrohttpd's */
+    pthread_t thread;
+    bool has_thread;
+
+    /* The HTTP thread. */
+    http_exchange *resting; /* a list */
+    unsigned streams;
+    struct pollfd *polled; /* [2 + max_streams] */
+    uint64_t ask_at_ms;    /* all that rest */
+
+    /* Any thread. */
+    _Atomic bool is_ending;
 };
 
-/* ---- Answers ---- */
+/* ---- Streams ---- */
 
-static http_result answer(struct MHD_Connection *connection, unsigned code, char *text, size_t size,
-    enum MHD_ResponseMemoryMode mode, const char *type)
+bool http_has_room(const http_exchange *exchange)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(size, text, mode);
-    if (response == NULL) {
-        if (mode == MHD_RESPMEM_MUST_FREE)
-            free(text);
-        return MHD_NO;
-    }
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-    http_result result = MHD_queue_response(connection, code, response);
-    MHD_destroy_response(response);
-    return result;
+    return exchange->server->streams < exchange->server->setting.max_streams;
 }
 
-static http_result answer_text(struct MHD_Connection *connection, unsigned code, const char *text)
+void http_count_stream(http *self, int change)
 {
-    return answer(connection, code, (char *)text, strlen(text), MHD_RESPMEM_PERSISTENT,
-        "text/plain; charset=utf-8");
+    self->streams = (unsigned)((int)self->streams + change);
 }
 
-static http_result answer_state(struct MHD_Connection *connection, bool is_good)
+bool http_is_ending(const http *self)
 {
-    return is_good ? answer_text(connection, MHD_HTTP_OK, "ok\n")
-                   : answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable\n");
+    return atomic_load(&self->is_ending);
 }
 
-static http_result answer_metrics(const http *self, struct MHD_Connection *connection)
+void http_ring(http *self)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        return MHD_NO;
-    self->setting.write_metrics(self->setting.context, file);
-    if (fclose(file) != 0) {
-        free(text);
-        return MHD_NO;
-    }
-    return answer(connection, MHD_HTTP_OK, text, size, MHD_RESPMEM_MUST_FREE,
-        "text/plain; version=0.0.4; charset=utf-8");
+    eventfd_write(self->bell, 1);
 }
 
-static http_result handle(void *context, struct MHD_Connection *connection, const char *path,
-    const char *method, const char *version, const char *upload, size_t *upload_size, void **state)
+void http_rest(http *self, http_exchange *exchange)
 {
-    const http *self = context;
-    const http_setting *setting = &self->setting;
-    /* What comes with a request is not wanted, and has to be taken all the same. */
-    if (*upload_size > 0) {
-        *upload_size = 0;
-        return MHD_YES;
+    MHD_suspend_connection(exchange->connection);
+    exchange->before = NULL;
+    exchange->next = self->resting;
+    if (self->resting != NULL)
+        self->resting->before = exchange;
+    self->resting = exchange;
+}
+
+static void resume(http *self, http_exchange *exchange)
+{
+    if (exchange->before != NULL)
+        exchange->before->next = exchange->next;
+    else
+        self->resting = exchange->next;
+    if (exchange->next != NULL)
+        exchange->next->before = exchange->before;
+    MHD_resume_connection(exchange->connection);
+}
+
+static int socket_of(const http_exchange *exchange)
+{
+    return MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+        ->connect_fd;
+}
+
+/* ---- The thread ---- */
+
+/* Until libmicrohttpd or a stream is due at the latest. */
+static int patience_ms(const http *self)
+{
+    uint64_t now = alarms_now_ms(), patience = INT_MAX;
+    if (self->resting != NULL)
+        patience = self->ask_at_ms > now ? self->ask_at_ms - now : 0;
+    MHD_UNSIGNED_LONG_LONG due;
+    if (MHD_get_timeout(self->daemon, &due) == MHD_YES && due < patience)
+        patience = due;
+    return (int)patience;
+}
+
+/* Waits; the streams that rest are then in polled[2..] in the order of the list. */
+static void wait_for_something(http *self)
+{
+    nfds_t count = 2;
+    self->polled[0] = (struct pollfd){.fd = self->epoll, .events = POLLIN};
+    self->polled[1] = (struct pollfd){.fd = self->bell, .events = POLLIN};
+    for (const http_exchange *one = self->resting; one != NULL; one = one->next)
+        self->polled[count++] = (struct pollfd){.fd = socket_of(one), .events = POLLRDHUP};
+    if (poll(self->polled, count, patience_ms(self)) < 0)
+        for (nfds_t i = 0; i < count; i++)
+            self->polled[i].revents = 0;
+}
+
+/* Has those asked again that are woken or due, or whose reader has gone, which sending finds out.
+ */
+static void wake_those_due(http *self)
+{
+    eventfd_t number;
+    if (self->polled[1].revents != 0)
+        eventfd_read(self->bell, &number);
+    uint64_t now = alarms_now_ms();
+    bool all = now >= self->ask_at_ms || http_is_ending(self);
+    if (now >= self->ask_at_ms)
+        self->ask_at_ms = now + HTTP_REST_MS;
+    const struct pollfd *polled = self->polled + 2;
+    for (http_exchange *one = self->resting, *next; one != NULL; one = next, polled++) {
+        next = one->next;
+        one->has_gone = polled->revents != 0;
+        if (all || one->has_gone || atomic_load(&one->is_woken))
+            resume(self, one);
     }
-    /* The first time the headers alone are there. */
-    if (*state == NULL) {
-        *state = context;
-        return MHD_YES;
+}
+
+static void *run(void *argument)
+{
+    http *self = argument;
+    while (!http_is_ending(self)) {
+        MHD_run(self->daemon);
+        wait_for_something(self);
+        wake_those_due(self);
     }
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD alone\n");
-    if (strcmp(path, "/metrics") == 0)
-        return answer_metrics(self, connection);
-    if (strcmp(path, "/healthz") == 0)
-        return answer_state(connection, setting->is_alive(setting->context));
-    if (strcmp(path, "/readyz") == 0)
-        return answer_state(connection, setting->is_ready(setting->context));
-    return answer_text(
-        connection, MHD_HTTP_NOT_FOUND, "there are /metrics, /healthz and /readyz\n");
+    return NULL;
+}
+
+void http_offer(http *self, http_exchange *exchange)
+{
+    for (size_t i = 0; i < self->setting.handler_count; i++) {
+        const http_handler *handler = &self->setting.handlers[i];
+        if (handler->answer(handler->context, exchange))
+            return;
+    }
+    if (http_is_reading(exchange))
+        http_answer_text(exchange, MHD_HTTP_NOT_FOUND, "there is nothing here\n");
+    else
+        http_refuse_method(exchange, "GET, HEAD");
 }
 
 /* ---- Beginning and end ---- */
@@ -164,6 +235,23 @@ static steno_status listen_on(http *self, const char *text, steno_error *error)
     return STENO_OK;
 }
 
+static steno_status start(http *self, steno_error *error)
+{
+    const unsigned most = CONNECTIONS + self->setting.max_streams;
+    self->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        http_exchange_handle, self, MHD_OPTION_LISTEN_SOCKET, self->fd, MHD_OPTION_NOTIFY_COMPLETED,
+        http_exchange_completed, self, MHD_OPTION_CONNECTION_LIMIT, most,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_SECONDS, MHD_OPTION_END);
+    if (self->daemon == NULL)
+        return error_set(error, STENO_ERROR_IO, "can't serve HTTP on %s", self->setting.address);
+    self->epoll = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    int code = pthread_create(&self->thread, NULL, run, self);
+    if (code != 0)
+        return error_set(error, STENO_ERROR_IO, "can't start a thread: %s", strerror(code));
+    self->has_thread = true;
+    return STENO_OK;
+}
+
 steno_status http_create(const http_setting *setting, http **out_http, steno_error *error)
 {
     http *self = memory_allocate(1, sizeof(*self));
@@ -171,16 +259,18 @@ steno_status http_create(const http_setting *setting, http **out_http, steno_err
         return error_memory(error);
     self->setting = *setting;
     self->fd = -1;
-    steno_status status = listen_on(self, setting->address, error);
+    self->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->polled = memory_allocate(2 + (size_t)setting->max_streams, sizeof(*self->polled));
+    steno_status status = STENO_OK;
+    if (self->polled == NULL)
+        status = error_memory(error);
+    else if (self->bell < 0)
+        status = error_set(error, STENO_ERROR_IO, "can't create an eventfd: %s", strerror(errno));
+    else
+        status = listen_on(self, setting->address, error);
     if (status == STENO_OK) {
         connections_spare_listener(self->fd);
-        self->daemon =
-            MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL,
-                NULL, handle, self, MHD_OPTION_LISTEN_SOCKET, self->fd, MHD_OPTION_CONNECTION_LIMIT,
-                (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_SECONDS,
-                MHD_OPTION_END);
-        if (self->daemon == NULL)
-            status = error_set(error, STENO_ERROR_IO, "can't serve HTTP on %s", setting->address);
+        status = start(self, error);
     }
     if (status < 0) {
         http_destroy(self);
@@ -200,10 +290,24 @@ void http_destroy(http *self)
     if (self == NULL)
         return;
     connections_spare_listener(-1);
-    /* Closes the socket, too, once it is its own. */
-    if (self->daemon != NULL)
+    atomic_store(&self->is_ending, true);
+    if (self->has_thread) {
+        http_ring(self);
+        pthread_join(self->thread, NULL);
+    }
+    /* It may not be stopped with connections suspended.  Run once more, they say that they end. */
+    while (self->resting != NULL)
+        resume(self, self->resting);
+    if (self->daemon != NULL) {
+        MHD_run(self->daemon);
+        MHD_run(self->daemon);
+        /* Closes the socket, too, once it is its own. */
         MHD_stop_daemon(self->daemon);
-    else if (self->fd >= 0)
+    } else if (self->fd >= 0) {
         close(self->fd);
+    }
+    if (self->bell >= 0)
+        close(self->bell);
+    memory_free(self->polled);
     memory_free(self);
 }

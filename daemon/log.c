@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/systemd.h"
+#include "daemon/text.h"
 
 /* A message of nothing but characters to escape still fits a line. */
 enum { LINE_BYTES = 4096, END_BYTES = 8, MESSAGE_BYTES = 600, FIELD_BYTES = 512 };
@@ -35,42 +36,15 @@ static void add_text(line *self, const char *text)
     add(self, text, strlen(text));
 }
 
-/* Bytes of the UTF-8 character at `text`, which is not empty; 0: it is none. */
-static size_t character_size(const unsigned char *text)
-{
-    size_t size = text[0] < 0x80                      ? 1
-                  : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
-                  : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
-                  : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
-                                                      : 0;
-    for (size_t i = 1; i < size; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    bool is_overlong = (text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90);
-    bool is_beyond = (text[0] == 0xed && text[1] >= 0xa0) || (text[0] == 0xf4 && text[1] >= 0x90);
-    return is_overlong || is_beyond ? 0 : size;
-}
-
 /* Between quotes, the same for JSON and text. */
 static void add_quoted(line *self, const char *text)
 {
     add_text(self, "\"");
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0';) {
-        size_t size = character_size(at);
-        char escaped[8];
-        if (size == 0) {
-            add_text(self, "\xef\xbf\xbd");
-            size = 1;
-        } else if (*at == '"' || *at == '\\') {
-            snprintf(escaped, sizeof(escaped), "\\%c", *at);
-            add_text(self, escaped);
-        } else if (*at < 0x20 || *at == 0x7f) {
-            snprintf(escaped, sizeof(escaped), "\\u%04x", *at);
-            add_text(self, escaped);
-        } else {
-            add(self, (const char *)at, size);
-        }
-        at += size;
+    while (*text != '\0') {
+        char character[8];
+        size_t size;
+        text += text_json_character(text, character, &size);
+        add(self, character, size);
     }
     add_text(self, "\"");
 }

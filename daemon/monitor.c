@@ -2,22 +2,21 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/alarms.h"
-#include "daemon/http.h"
 #include "daemon/metrics.h"
 #include "steno/engine.h"
 
 struct monitor {
-    /* Constant after serve. */
+    /* Constant after watch. */
     log_sink *log;
     speech *speech;
     const server *server;
     metrics *metrics;
-    http *http; /* NULL: none */
 
     /* Any thread. */
     _Atomic uint64_t beat_at_ms;
@@ -88,25 +87,22 @@ void monitor_set(monitor *self, uint32_t max_streams, int64_t certificate_expire
     atomic_store(&self->certificate_expires_s, certificate_expires_s);
 }
 
-static bool is_alive(void *context)
+static bool is_alive(const monitor *self)
 {
-    const monitor *self = context;
     uint64_t last = atomic_load_explicit(&self->beat_at_ms, memory_order_relaxed);
     uint64_t now = alarms_now_ms();
     return now < last || now - last < MONITOR_DEAD_MS;
 }
 
-static bool is_ready(void *context)
+static bool is_ready(const monitor *self)
 {
-    const monitor *self = context;
-    return is_alive(context) && !atomic_load(&self->is_draining);
+    return is_alive(self) && !atomic_load(&self->is_draining);
 }
 
 /* ---- Metrics ---- */
 
-static void write_metrics(void *context, FILE *file)
+static void write_metrics(monitor *self, FILE *file)
 {
-    monitor *self = context;
     char id[FINGERPRINT_BYTES];
     steno_model *model = speech_identify(self->speech, id);
     const steno_engine *engine = speech_engine(self->speech);
@@ -125,6 +121,43 @@ static void write_metrics(void *context, FILE *file)
     steno_model_get_info(model, &state.model);
     metrics_write(self->metrics, &state, file);
     steno_model_unref(model);
+}
+
+/* ---- HTTP ---- */
+
+static void answer_metrics(monitor *self, http_exchange *exchange)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file == NULL)
+        return;
+    write_metrics(self, file);
+    if (fclose(file) == 0)
+        http_answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
+    else
+        free(text);
+}
+
+static void answer_state(http_exchange *exchange, bool is_good)
+{
+    http_answer_text(exchange, is_good ? 200 : 503, is_good ? "ok\n" : "unavailable\n");
+}
+
+bool monitor_answer(void *context, http_exchange *exchange)
+{
+    monitor *self = context;
+    const char *path = http_path(exchange);
+    bool is_metrics = strcmp(path, "/metrics") == 0, is_health = strcmp(path, "/healthz") == 0;
+    if (!is_metrics && !is_health && strcmp(path, "/readyz") != 0)
+        return false;
+    if (!http_is_reading(exchange))
+        http_refuse_method(exchange, "GET, HEAD");
+    else if (is_metrics)
+        answer_metrics(self, exchange);
+    else
+        answer_state(exchange, is_health ? is_alive(self) : is_ready(self));
+    return true;
 }
 
 /* ---- Beginning and end ---- */
@@ -148,37 +181,15 @@ steno_status monitor_create(log_sink *log, speech *watched, const call_method *c
     return STENO_OK;
 }
 
-steno_status monitor_serve(
-    monitor *self, const server *watched, const char *address, steno_error *error)
+void monitor_watch(monitor *self, const server *watched)
 {
-    const http_setting setting = {
-        .address = address,
-        .write_metrics = write_metrics,
-        .is_alive = is_alive,
-        .is_ready = is_ready,
-        .context = self,
-    };
     self->server = watched;
-    steno_status status = http_create(&setting, &self->http, error);
-    if (status == STENO_OK)
-        log_say(self->log, LOG_LEVEL_INFO, "metrics on http://%.*s:%d/metrics",
-            (int)(strrchr(address, ':') - address), address, http_port(self->http));
-    return status;
-}
-
-void monitor_end_serving(monitor *self)
-{
-    if (self == NULL)
-        return;
-    http_destroy(self->http);
-    self->http = NULL;
 }
 
 void monitor_destroy(monitor *self)
 {
     if (self == NULL)
         return;
-    monitor_end_serving(self);
     metrics_destroy(self->metrics);
     memory_free(self);
 }

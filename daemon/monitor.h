@@ -1,19 +1,20 @@
 /*
  * What those who operate the daemon get to see of it: a log entry and counters for each call, and
- * an HTTP server for metrics and states.
+ * metrics and states over HTTP.
  *
  *     monitor_create(log, speech, methods, count, &monitor, &error);
- *     monitor_serve(monitor, server, "127.0.0.1:9090", &error);     if HTTP is wanted
+ *     ... http_handler of monitor_answer ...        if HTTP is wanted: between server and monitor
  *     ... the server's hooks call monitor_ended, monitor_beat, monitor_drain ...
- *     monitor_end_serving(monitor);                                 before the server
- *     monitor_destroy(monitor);                                     after it
+ *     monitor_destroy(monitor);                     after server and HTTP
  */
 #ifndef DAEMON_MONITOR_H
 #define DAEMON_MONITOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/http.h"
 #include "daemon/log.h"
 #include "daemon/server.h"
 #include "daemon/speech.h"
@@ -27,11 +28,10 @@ typedef struct monitor monitor;
 /* All borrowed until destroy.  Errors: MEMORY. */
 steno_status monitor_create(log_sink *log, speech *speech, const call_method *const *methods,
     size_t method_count, monitor **out_monitor, steno_error *error);
-/* Errors as of http_create. */
-steno_status monitor_serve(
-    monitor *self, const server *server, const char *address, steno_error *error);
-/* No more HTTP.  NULL, and again, is fine. */
-void monitor_end_serving(monitor *self);
+/* Of which server the metrics tell; before the first request. */
+void monitor_watch(monitor *self, const server *server);
+/* For http_handler: /metrics, /healthz, /readyz. */
+bool monitor_answer(void *context, http_exchange *exchange);
 /* NULL is fine. */
 void monitor_destroy(monitor *self);
 

@@ -75,6 +75,8 @@ static const option_entry entries[] = {
         "calls at once on one connection; further ones wait in their client; 0: no limit of its "
         "own",
         false},
+    {"captions-readers", "limits", "N", OPTION_NUMBER, AT(captions_readers), 1, 10000, NULL, "100",
+        "browsers that read captions at once", false},
     {"idle-seconds", "limits", "N", OPTION_NUMBER, AT(idle_seconds), 0, 86400, NULL, "300",
         "until a connection without a call is closed; 0: never", false},
     {"handshake-seconds", "limits", "N", OPTION_NUMBER, AT(handshake_seconds), 1, 3600, NULL, "20",
@@ -82,6 +84,8 @@ static const option_entry entries[] = {
     {"http", "monitoring", "HOST:PORT", OPTION_TEXT, AT(http), 0, 0, NULL, NULL,
         "where to answer /metrics (for Prometheus), /healthz and /readyz; nowhere if not given",
         false},
+    {"captions-page", "monitoring", NULL, OPTION_SWITCH, AT(captions_page), 0, 0, NULL, NULL,
+        "show browsers what captures hear, at /captions of the address of --http", false},
     {"log-level", "monitoring", "LEVEL", OPTION_CHOICE, AT(log_level), 0, 0, log_levels, "info",
         "what to log: error, warning, info or debug, each with those before it", true},
     {"log-format", "monitoring", "FORMAT", OPTION_CHOICE, AT(log_format), 0, 0, log_formats, "text",
@@ -417,6 +421,9 @@ static steno_status check_addresses(const daemon_options *self, steno_error *err
 static steno_status check_http(const daemon_options *self, steno_error *error)
 {
     listen_address address;
+    if (self->http == NULL && self->captions_page)
+        return error_set(error, STENO_ERROR_ARGUMENT,
+            "captions-page: needs --http HOST:PORT, where browsers find it");
     if (self->http == NULL)
         return STENO_OK;
     if (listen_parse(self->http, &address, NULL) < 0 || address.kind != LISTEN_PLAIN)

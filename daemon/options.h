@@ -61,11 +61,13 @@ typedef struct daemon_options {
     uint32_t max_message_mb;
     uint32_t max_connections;          /* likewise */
     uint32_t max_calls_per_connection; /* 0: no limit of its own */
+    uint32_t captions_readers;
     uint32_t idle_seconds;             /* 0: for ever */
     uint32_t handshake_seconds;
 
     /* monitoring */
     char *http;
+    bool captions_page;
     uint32_t log_level;  /* a log_level */
     uint32_t log_format; /* a log_format */
     bool log_transcripts;

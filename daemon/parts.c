@@ -16,9 +16,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/auth.h"
+#include "daemon/captions.h"
+#include "daemon/captions_page.h"
 #include "daemon/certificates.h"
 #include "daemon/descriptor_set.h"
 #include "daemon/health.h"
+#include "daemon/http.h"
 #include "daemon/inherited.h"
 #include "daemon/listen.h"
 #include "daemon/monitor.h"
@@ -58,6 +61,10 @@ struct parts {
     monitor *monitor;
     server *server;
     inherited *inherited;
+    captions *captions;
+    captions_page *page; /* NULL: none is wanted */
+    http_handler handlers[2];
+    http *http; /* NULL: none is wanted */
     _Atomic uint32_t notice_seconds, drain_seconds;
 };
 
@@ -119,6 +126,9 @@ static void on_draining(void *context)
     parts *self = context;
     health_drain(self->health);
     monitor_drain(self->monitor);
+    if (self->page != NULL)
+        captions_page_drain(self->page);
+    captions_close(self->captions);
     /* Who connects from now on waits for the daemon that comes next. */
     inherited_stop(self->inherited);
     systemd_stopping(parts_notice_seconds(self) + parts_drain_seconds(self));
@@ -263,6 +273,14 @@ static void set_ending(parts *self, const daemon_options *options)
     atomic_store(&self->drain_seconds, options->drain_seconds);
 }
 
+static steno_status create_captions(parts *self, const daemon_options *options, steno_error *error)
+{
+    steno_status status = captions_create(NULL, 0, &self->captions, error);
+    if (status == STENO_OK && options->captions_page)
+        status = captions_page_create(self->captions, self->auth, &self->page, error);
+    return status;
+}
+
 steno_status parts_create(const daemon_options *options, log_sink *log, unsigned sockets,
     parts **out_parts, steno_error *error)
 {
@@ -279,6 +297,8 @@ steno_status parts_create(const daemon_options *options, log_sink *log, unsigned
     if (status == STENO_OK)
         status = monitor_create(
             log, self->speech, self->methods, self->method_count, &self->monitor, error);
+    if (status == STENO_OK)
+        status = create_captions(self, options, error);
     if (status == STENO_OK)
         status = create_server(self, options, error);
     if (status == STENO_OK)
@@ -298,8 +318,10 @@ void parts_destroy(parts *self)
     if (self == NULL)
         return;
     inherited_destroy(self->inherited);
-    monitor_end_serving(self->monitor);
+    http_destroy(self->http);
     server_destroy(self->server);
+    captions_page_destroy(self->page);
+    captions_destroy(self->captions);
     monitor_destroy(self->monitor);
     reflection_destroy(self->reflection);
     health_destroy(self->health);
@@ -309,6 +331,33 @@ void parts_destroy(parts *self)
     auth_destroy(self->auth);
     certificates_finish(&self->certificates);
     memory_free(self);
+}
+
+/* ---- HTTP ---- */
+
+static steno_status serve_http(parts *self, const daemon_options *options, steno_error *error)
+{
+    const char *address = options->http;
+    size_t count = 0;
+    monitor_watch(self->monitor, self->server);
+    self->handlers[count++] = (http_handler){monitor_answer, self->monitor};
+    if (self->page != NULL)
+        self->handlers[count++] = (http_handler){captions_page_answer, self->page};
+    const http_setting setting = {
+        .address = address,
+        .handlers = self->handlers,
+        .handler_count = count,
+        .max_streams = self->page != NULL ? options->captions_readers : 0,
+    };
+    steno_status status = http_create(&setting, &self->http, error);
+    if (status < 0)
+        return status;
+    int length = (int)(strrchr(address, ':') - address), port = http_port(self->http);
+    log_say(self->log, LOG_LEVEL_INFO, "metrics on http://%.*s:%d/metrics", length, address, port);
+    if (self->page != NULL)
+        log_say(self->log, LOG_LEVEL_INFO, "captions on http://%.*s:%d/captions", length, address,
+            port);
+    return STENO_OK;
 }
 
 /* ---- Running ---- */
@@ -342,8 +391,7 @@ steno_status parts_run(parts *self, steno_error *error)
 {
     announce(self);
     if (self->options->http != NULL) {
-        steno_status status =
-            monitor_serve(self->monitor, self->server, self->options->http, error);
+        steno_status status = serve_http(self, self->options, error);
         if (status < 0)
             return status;
     }
