@@ -6,14 +6,15 @@
  *
  * libsndfile is silent or wrong about three things that matter for speech, settled here before
  * it opens the file: a WAV cut short (it trims the header's length to what is there), an MP3
- * without length (it guesses one and stops there, losing the end), and Ogg Opus with jittering
- * time stamps (it refuses them or drops samples).
+ * without length (it guesses one and stops there, losing the end, or refuses it; file_stream reads
+ * those), and Ogg Opus with jittering time stamps (it refuses them or drops samples).
  */
 #include <sndfile.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "audio/encoding.h"
+#include "audio/file_stream.h"
 #include "audio/header.h"
 #include "audio/input.h"
 #include "audio/ogg_opus.h"
@@ -34,8 +35,8 @@ struct steno_audio_file {
     steno_audio_info info;
     char format[32];
 
-    SNDFILE *sound;        /* NULL: headerless */
-    bool hide_end;         /* answer no question for the file's length */
+    SNDFILE *sound;        /* NULL: by `stream` or headerless */
+    file_stream *stream;   /* an MP3 that does not tell its length, or NULL */
     bool cut;              /* the header promises more than there is */
     bool length_is_exact;  /* so that fewer frames mean that the file is cut */
     uint64_t slack_frames; /* how many fewer still count as all */
@@ -55,8 +56,6 @@ static sf_count_t virtual_size(void *context)
 static sf_count_t virtual_seek(sf_count_t offset, int whence, void *context)
 {
     steno_audio_file *file = context;
-    if (whence == SEEK_END && file->hide_end)
-        return -1;
     return input_seek(&file->input, offset, whence);
 }
 
@@ -179,9 +178,6 @@ static steno_status prepare(steno_audio_file *file, steno_error *error)
         ogg_opus_repair(in->owned, (size_t)in->size);
     }
     file->cut = header_is_cut(in);
-    bool has_length;
-    if (header_is_mpeg(in, &has_length))
-        file->hide_end = !has_length;
     return STENO_OK;
 }
 
@@ -190,6 +186,9 @@ static steno_status open_sound(steno_audio_file *file, steno_error *error)
     steno_status status = prepare(file, error);
     if (status < 0)
         return status;
+    bool has_length;
+    if (header_is_mpeg(&file->input, &has_length) && !has_length)
+        return file_stream_open(&file->input, STENO_AUDIO_MP3, &file->stream, &file->info, error);
     SF_VIRTUAL_IO callbacks = {.get_filelen = virtual_size,
         .seek = virtual_seek,
         .read = virtual_read,
@@ -204,7 +203,7 @@ static steno_status open_sound(steno_audio_file *file, steno_error *error)
         return status;
 
     int type = info.format & SF_FORMAT_TYPEMASK;
-    bool known = info.frames >= 0 && info.frames < SF_COUNT_MAX && !file->hide_end;
+    bool known = info.frames >= 0 && info.frames < SF_COUNT_MAX;
     file->length_is_exact = known && type != SF_FORMAT_OGG;
     file->slack_frames = type == SF_FORMAT_MPEG ? MPEG_SLACK_FRAMES : 0;
     set_format(file, info.format);
@@ -298,6 +297,7 @@ void steno_audio_close(steno_audio_file *file)
         return;
     if (file->sound)
         sf_close(file->sound);
+    file_stream_close(file->stream);
     input_close(&file->input);
     memory_free(file->block);
     memory_free(file);
@@ -314,10 +314,7 @@ static steno_status end_of_file(steno_audio_file *file, steno_error *error)
     double seconds = (double)file->frames_read / file->info.rate_hz;
     if (file->input.error_number)
         return input_error(&file->input, error);
-    /* A recorded MP3 stream ends where it was cut, inside a frame as a rule. */
-    bool ends_in_frame =
-        file->hide_end && input_seek(&file->input, 0, SEEK_CUR) == (int64_t)file->input.size;
-    if (file->sound && sf_error(file->sound) && !ends_in_frame)
+    if (file->sound && sf_error(file->sound))
         return error_set(error, STENO_ERROR_FORMAT, "%s: damaged after %.2f s (%s)",
             file->input.name, seconds, sf_strerror(file->sound));
     bool missing =
@@ -374,6 +371,8 @@ steno_status steno_audio_read(
 {
     if (!file || !samples || frames == 0 || !out_frames)
         return error_set(error, STENO_ERROR_ARGUMENT, "no file or no room for samples given");
+    if (file->stream)
+        return file_stream_read(file->stream, samples, frames, out_frames, error);
     size_t count =
         file->sound ? read_sound(file, samples, frames) : read_raw(file, samples, frames);
     file->frames_read += count;
