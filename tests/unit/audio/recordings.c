@@ -127,6 +127,19 @@ struct recording recording_load(const char *name)
     return recording;
 }
 
+size_t recording_page(struct recording ogg, unsigned number)
+{
+    size_t offset = 0;
+    while (number-- > 0) {
+        size_t size = 27 + (size_t)ogg.bytes[offset + 26];
+        for (unsigned i = 0; i < ogg.bytes[offset + 26]; i++)
+            size += ogg.bytes[offset + 27 + i];
+        offset += size;
+        ck_assert_uint_lt(offset, ogg.size);
+    }
+    return offset;
+}
+
 size_t recording_read(steno_audio_file *file, size_t piece, float **out_samples,
     steno_status *out_end, steno_error *error)
 {

@@ -29,6 +29,9 @@ struct recording recording_encode(
 /* A whole file of tests/data. */
 struct recording recording_load(const char *name);
 
+/* Byte offset of page `number`, counted from 0, of an Ogg file that has it. */
+size_t recording_page(struct recording ogg, unsigned number);
+
 /* Reads to the end in pieces of `piece` frames.  Returns how many frames came, in *out_samples
  * (freed with free()), and how it ended. */
 size_t recording_read(steno_audio_file *file, size_t piece, float **out_samples,

@@ -392,25 +392,11 @@ START_TEST(each_allocation_may_fail)
 }
 END_TEST
 
-/* Byte offset of Ogg page number `number`. */
-static size_t page_offset(struct recording ogg, unsigned number)
-{
-    size_t offset = 0;
-    while (number-- > 0) {
-        size_t size = 27 + (size_t)ogg.bytes[offset + 26];
-        for (unsigned i = 0; i < ogg.bytes[offset + 26]; i++)
-            size += ogg.bytes[offset + 27 + i];
-        offset += size;
-        ck_assert_uint_lt(offset, ogg.size);
-    }
-    return offset;
-}
-
 /* Adds to the time stamp of one page; its checksum becomes wrong, which the repair must put right
  * just as well. */
 static void shift_page(struct recording ogg, unsigned number, int samples)
 {
-    unsigned char *stamp = ogg.bytes + page_offset(ogg, number) + 6;
+    unsigned char *stamp = ogg.bytes + recording_page(ogg, number) + 6;
     uint32_t value = stamp[0] | (uint32_t)stamp[1] << 8 | (uint32_t)stamp[2] << 16;
     value += (uint32_t)samples;
     for (int i = 0; i < 3; i++)
@@ -466,7 +452,7 @@ END_TEST
 START_TEST(opus_with_holes_is_left_alone)
 {
     struct recording opus = recording_load("speech/1993-147964-0003.opus");
-    size_t third = page_offset(opus, 3), fourth = page_offset(opus, 4);
+    size_t third = recording_page(opus, 3), fourth = recording_page(opus, 4);
     unsigned char *hole = malloc(opus.size);
     size_t size = opus.size - (fourth - third);
     memcpy(hole, opus.bytes, third);

@@ -195,6 +195,48 @@ static void repair_checksums(struct recording recording)
     }
 }
 
+/* Decodes an Ogg Opus file that has had something done to its pages; frees it. */
+static void check_pages(struct recording damaged, const char *reason)
+{
+    repair_checksums(damaged);
+    struct decoded d = decode_twice(reason, STENO_AUDIO_AUTO, damaged, 19);
+    ck_assert_int_eq(d.end, STENO_ERROR_FORMAT);
+    ck_assert_msg(strstr(d.error.message, reason), "%s", d.error.message);
+    free(d.samples);
+    free(damaged.bytes);
+}
+
+START_TEST(opus_pages_that_can_not_be)
+{
+    enum { SEGMENTS = 255, ENDLESS = 27 + SEGMENTS + SEGMENTS * 255, PAGES = 4 };
+    if (!steno_audio_kind_is_supported(STENO_AUDIO_OGG_OPUS))
+        return;
+    struct recording opus = recording_load("speech/1993-147964-0003.opus");
+    size_t third = recording_page(opus, 3), fourth = recording_page(opus, 4);
+
+    /* One is missing. */
+    struct recording hole = {malloc(opus.size), opus.size - (fourth - third)};
+    memcpy(hole.bytes, opus.bytes, third);
+    memcpy(hole.bytes + third, opus.bytes + fourth, opus.size - fourth);
+    check_pages(hole, "damaged");
+
+    /* A packet goes on and on, far beyond what any can have. */
+    size_t second = recording_page(opus, 2);
+    struct recording endless = {malloc(second + PAGES * ENDLESS), second + PAGES * ENDLESS};
+    memcpy(endless.bytes, opus.bytes, second);
+    for (unsigned n = 0; n < PAGES; n++) {
+        unsigned char *page = endless.bytes + second + n * (size_t)ENDLESS;
+        memset(page, 0xff, ENDLESS); /* of its segments none is the last; no time stamp */
+        memcpy(page, opus.bytes + second, 18);
+        memset(page + 6, 0xff, 8);
+        page[5] = n > 0;
+        memcpy(page + 18, (unsigned char[]){(unsigned char)(2 + n), 0, 0, 0}, 4);
+    }
+    check_pages(endless, "damaged");
+    free(opus.bytes);
+}
+END_TEST
+
 START_TEST(flipped_bytes)
 {
     enum { ROUNDS = 60, SIZE_MOST = 12000 };
@@ -309,6 +351,7 @@ int main(void)
     tcase_add_test(cases, hostile_wav_headers);
     tcase_add_test(cases, hostile_flac_and_opus_headers);
     tcase_add_test(cases, cut_short);
+    tcase_add_test(cases, opus_pages_that_can_not_be);
     tcase_add_test(cases, flipped_bytes);
     tcase_add_test(cases, noise_with_and_without_the_start_of_a_file);
     tcase_add_test(cases, endless_bytes_without_sound);

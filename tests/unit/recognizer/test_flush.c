@@ -1,8 +1,10 @@
 /* steno_stream_flush: what was said becomes final at once, and the stream goes on. */
 #include <check.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "fixture.h"
@@ -176,6 +178,54 @@ START_TEST(test_again_and_again)
 }
 END_TEST
 
+/* Holds the worker in a stream's first turn until it is let go. */
+typedef struct gate {
+    sem_t entered, open;
+    bool passed; /* of the worker alone */
+} gate;
+
+static void hold(void *context, const steno_trace_samples *told)
+{
+    gate *g = context;
+    if (g->passed)
+        return;
+    g->passed = true;
+    sem_post(&g->entered);
+    while (sem_wait(&g->open) != 0)
+        ;
+}
+
+START_TEST(test_flushed_while_a_flush_is_at_work)
+{
+    enum { PART = 3000 };
+    gate g = {.passed = false};
+    sem_init(&g.entered, 0, 0);
+    sem_init(&g.open, 0, 0);
+    steno_trace trace = {.samples = hold, .context = &g};
+    steno_stream_options options;
+    steno_stream_options_init(&options);
+    options.chunk_ms = 320;
+    options.trace = &trace;
+    steno_stream *stream;
+    ck_assert_int_eq(steno_stream_create(engine, model, &options, &stream, NULL), STENO_OK);
+    feed(stream, 0, PART, PART);
+    ck_assert_int_eq(steno_stream_flush(stream), STENO_OK);
+    while (sem_wait(&g.entered) != 0)
+        ;
+    feed(stream, PART, 2 * PART, PART);
+    ck_assert_int_eq(steno_stream_flush(stream), STENO_OK);
+    sem_post(&g.open);
+    /* The second is heeded too, though its audio makes no whole chunk. */
+    for (int polls = 0; steno_stream_done_ms(stream) < 2 * PART * 1000 / RATE - 80 - 25; polls++) {
+        ck_assert_int_lt(polls, 6000);
+        usleep(10000);
+    }
+    steno_stream_destroy(stream);
+    sem_destroy(&g.entered);
+    sem_destroy(&g.open);
+}
+END_TEST
+
 START_TEST(test_bad_calls)
 {
     ck_assert_int_eq(steno_stream_flush(NULL), STENO_ERROR_ARGUMENT);
@@ -196,6 +246,7 @@ int main(void)
     tcase_add_test(tests, test_any_cutting_gives_the_same_bytes);
     tcase_add_test(tests, test_with_nothing_fed_nothing_changes);
     tcase_add_test(tests, test_again_and_again);
+    tcase_add_test(tests, test_flushed_while_a_flush_is_at_work);
     tcase_add_test(tests, test_bad_calls);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

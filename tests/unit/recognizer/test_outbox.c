@@ -160,6 +160,33 @@ START_TEST(test_none_is_lost_around_the_ring)
 }
 END_TEST
 
+/* A turn that fills turn_bytes fits wherever in the ring it begins, also where its one result would
+ * be cut by the ring's end, whatever is not read yet. */
+START_TEST(test_the_largest_turn_fits_anywhere)
+{
+    enum { WORDS = 16 };
+    outbox *o;
+    size_t turn_bytes = outbox_result_bytes(1, WORDS, 3 * WORDS); /* "w10" to "w99" */
+    ck_assert_int_eq(outbox_create(turn_bytes, false, &o, NULL), STENO_OK);
+    /* Of several sizes, so that the ring's end is met everywhere. */
+    unsigned put = 0, got = 0;
+    while (put < 500) {
+        while (outbox_has_room(o)) {
+            size_t words = put % 5 == 0 ? 1 + put % 3 : WORDS;
+            ck_assert_int_eq(
+                outbox_put_final(o, result_of(10 + put % 70, words, true), UINT64_MAX), STENO_OK);
+            outbox_publish(o);
+            put++;
+        }
+        ck_assert_uint_lt(got, put);
+        expect(o, 10 + got % 70, got % 5 == 0 ? 1 + got % 3 : WORDS, true);
+        outbox_release(o);
+        got++;
+    }
+    outbox_destroy(o);
+}
+END_TEST
+
 START_TEST(test_room_returns_only_with_release)
 {
     outbox *o = make(false);
@@ -235,6 +262,7 @@ int main(void)
     tcase_add_test(tests, test_interims_coalesce_and_finals_drop_them);
     tcase_add_test(tests, test_a_taken_result_stays_while_others_are_put);
     tcase_add_test(tests, test_none_is_lost_around_the_ring);
+    tcase_add_test(tests, test_the_largest_turn_fits_anywhere);
     tcase_add_test(tests, test_room_returns_only_with_release);
     tcase_add_test(tests, test_times_are_held_to_the_limit);
     tcase_add_test(tests, test_what_is_too_large_is_refused);
