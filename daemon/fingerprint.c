@@ -1,8 +1,11 @@
 #include "daemon/fingerprint.h"
 
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { PIECE_BYTES = 1 << 16 };
 
@@ -17,10 +20,26 @@ static bool digest(FILE *file, EVP_MD_CTX *context, unsigned char hash[EVP_MAX_M
     return !ferror(file) && EVP_DigestFinal_ex(context, hash, NULL) == 1;
 }
 
+/* NULL where it isn't a regular file or can't be read; a pipe without a writer is not waited for.
+ */
+static FILE *open_regular(const char *path)
+{
+    struct stat there;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0)
+        return NULL;
+    FILE *stream = NULL;
+    if (fstat(file, &there) == 0 && S_ISREG(there.st_mode))
+        stream = fdopen(file, "r");
+    if (stream == NULL)
+        close(file);
+    return stream;
+}
+
 void fingerprint_file(const char *path, char out[FINGERPRINT_BYTES])
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
-    FILE *file = fopen(path, "re");
+    FILE *file = open_regular(path);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     out[0] = '\0';
     if (file != NULL && context != NULL && digest(file, context, hash))

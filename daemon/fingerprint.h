@@ -4,7 +4,8 @@
 
 enum { FINGERPRINT_BYTES = 17 };
 
-/* 16 hexadecimal digits, terminated; "" where the file can't be read. */
+/* 16 hexadecimal digits, terminated; "" where the file can't be read, or is a pipe or a device,
+ * which might never end. */
 void fingerprint_file(const char *path, char out[FINGERPRINT_BYTES]);
 
 #endif

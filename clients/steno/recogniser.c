@@ -34,11 +34,6 @@ steno_status hearing_feed(
     return self->kind->feed(self, samples, frames, out_taken, error);
 }
 
-steno_status hearing_flush(hearing *self)
-{
-    return self->kind->flush(self);
-}
-
 void hearing_finish(hearing *self)
 {
     self->kind->finish(self);

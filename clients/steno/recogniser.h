@@ -43,7 +43,6 @@ typedef struct recogniser_kind {
     void (*close)(hearing *self);
     steno_status (*feed)(
         hearing *self, const float *samples, size_t frames, size_t *out_taken, steno_error *error);
-    steno_status (*flush)(hearing *self);
     void (*finish)(hearing *self);
     steno_status (*next)(
         hearing *self, const steno_result **out_result, unsigned *out_channel, steno_error *error);
@@ -86,8 +85,6 @@ void hearing_destroy(hearing *self);
  * STENO_FULL: no more now. */
 steno_status hearing_feed(
     hearing *self, const float *samples, size_t frames, size_t *out_taken, steno_error *error);
-/* What was fed so far becomes final at once.  STENO_FULL: not now. */
-steno_status hearing_flush(hearing *self);
 /* The audio is over. */
 void hearing_finish(hearing *self);
 

@@ -113,15 +113,6 @@ static steno_status feed(
     return least < frames ? STENO_FULL : STENO_OK;
 }
 
-static steno_status flush(hearing *base)
-{
-    engine_hearing *self = (engine_hearing *)base;
-    steno_status status = STENO_OK;
-    for (unsigned i = 0; i < self->stream_count && status == STENO_OK; i++)
-        status = steno_stream_flush(self->streams[i]);
-    return status;
-}
-
 static void finish(hearing *base)
 {
     engine_hearing *self = (engine_hearing *)base;
@@ -183,7 +174,6 @@ static const recogniser_kind engine_kind = {
     .open = open_hearing,
     .close = close_hearing,
     .feed = feed,
-    .flush = flush,
     .finish = finish,
     .next = next,
     .wait = wait,

@@ -161,11 +161,6 @@ static steno_status feed(
     return steno_client_stream_feed(stream_of(base), samples, frames, out_taken, error);
 }
 
-static steno_status flush(hearing *base)
-{
-    return steno_client_stream_flush(stream_of(base));
-}
-
 static void finish(hearing *base)
 {
     steno_client_stream_finish(stream_of(base));
@@ -199,7 +194,6 @@ static const recogniser_kind server_kind = {
     .open = open_hearing,
     .close = close_hearing,
     .feed = feed,
-    .flush = flush,
     .finish = finish,
     .next = next,
     .wait = wait,

@@ -158,8 +158,3 @@ const char *vocabulary_text(const vocabulary *v, uint32_t token)
 {
     return token < v->size ? v->bytes + v->offsets[token] : "";
 }
-
-size_t vocabulary_size(const vocabulary *v)
-{
-    return v->size;
-}

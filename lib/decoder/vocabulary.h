@@ -17,6 +17,5 @@ steno_status vocabulary_create(
 void vocabulary_destroy(vocabulary *vocabulary);
 /* Text of token 1..V with the word mark replaced by a space; "" for 0. */
 const char *vocabulary_text(const vocabulary *vocabulary, uint32_t token);
-size_t vocabulary_size(const vocabulary *vocabulary); /* V + 1 */
 
 #endif

@@ -12,7 +12,6 @@ START_TEST(known_list)
     ck_assert_int_eq(
         vocabulary_create("[\"\\u2581the\", \"s\", \"\xe2\x96\x81\", \"\\u00e9\"]", 5, &v, NULL),
         STENO_OK);
-    ck_assert_uint_eq(vocabulary_size(v), 5);
     ck_assert_str_eq(vocabulary_text(v, 0), "");
     ck_assert_str_eq(vocabulary_text(v, 1), " the");
     ck_assert_str_eq(vocabulary_text(v, 2), "s");
