@@ -156,6 +156,8 @@ static void on_written(void *owner, bool success)
 
 bool call_can_write(const call *self)
 {
+    if (self->method->writes_singly)
+        return self->queue_count == 0;
     return self->queue_count < CALL_QUEUE_MESSAGES && self->queue_bytes < CALL_QUEUE_BYTES;
 }
 

@@ -54,6 +54,8 @@ typedef struct call_method {
     const char *path;    /* "/package.Service/Method" */
     bool client_streams; /* otherwise exactly one message comes, then half_close */
     bool recognises;     /* counts against max_streams */
+    bool lasts;          /* neither, but what drains waits for it, too, and takes no new one */
+    bool writes_singly;  /* call_can_write only when all that was written is out */
     void *service;       /* handed to begin */
 
     /* The call has come.  Returns the session that the other functions get, or NULL after having

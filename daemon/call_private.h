@@ -57,6 +57,7 @@ struct call {
     void *session; /* NULL before begin and after end */
     call *previous, *next;
     bool counts; /* as a stream */
+    bool lasts;  /* draining waits for it */
     alarm_entry alarm;
     unsigned out; /* operations out, other than waking */
 

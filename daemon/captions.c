@@ -48,7 +48,7 @@ struct captions_source {
     uint64_t first_id;   /* the one before the first that was given out */
     uint64_t dropped_id; /* of the last final that the ring has lost; 0: none */
     uint64_t finals;     /* sequence of the last; it lies in ring[(finals - 1) % capacity] */
-    uint64_t words;
+    uint64_t words, heard_ms;
     kept *ring;               /* [capacity]; the last min(finals, capacity) are there */
     record *interim, *status; /* the newest; interim may be NULL */
     captions_reader *readers;
@@ -264,7 +264,7 @@ void captions_get_counts(captions_source *self, captions_counts *out_counts)
     const captions_status *status = &self->status->event.status;
     *out_counts = (captions_counts){
         .state = status->state,
-        .heard_ms = status->heard_ms,
+        .heard_ms = self->heard_ms > status->heard_ms ? self->heard_ms : status->heard_ms,
         .lost_ms = status->lost_ms,
         .gaps = status->gaps,
         .device_overruns = status->device_overruns,
@@ -361,15 +361,25 @@ steno_status captions_publish_status(captions_source *self, const captions_statu
     return STENO_OK;
 }
 
+void captions_set_heard(captions_source *self, uint64_t heard_ms)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->heard_ms = heard_ms;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+void captions_end(captions_source *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->closed = true;
+    locked_wake(self);
+    pthread_mutex_unlock(&self->mutex);
+}
+
 void captions_close(captions *self)
 {
-    for (size_t i = 0; i < self->count; i++) {
-        captions_source *source = &self->sources[i];
-        pthread_mutex_lock(&source->mutex);
-        source->closed = true;
-        locked_wake(source);
-        pthread_mutex_unlock(&source->mutex);
-    }
+    for (size_t i = 0; i < self->count; i++)
+        captions_end(&self->sources[i]);
 }
 
 /* ---- Reading ---- */

@@ -100,7 +100,9 @@ steno_status captions_create(
 /* After all readers have left, and with nobody publishing.  NULL is fine. */
 void captions_destroy(captions *captions);
 
-/* Nothing more will be published: readers get STENO_END after what there is.  Any thread. */
+/* Nothing more will be published, by one source or any: readers get STENO_END after what there is.
+ * Any thread. */
+void captions_end(captions_source *source);
 void captions_close(captions *captions);
 
 /* In the order of the settings; any thread. */
@@ -137,6 +139,9 @@ steno_status captions_publish_interim(
 void captions_take_back(captions_source *source);
 /* status: copied.  Errors: MEMORY; the state before stays what readers get. */
 steno_status captions_publish_status(captions_source *source, const captions_status *status);
+
+/* Audio until now, for captions_get_counts; readers are not told. */
+void captions_set_heard(captions_source *source, uint64_t heard_ms);
 
 /* ---- Reading ---- */
 

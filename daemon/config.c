@@ -12,6 +12,7 @@ typedef struct reader {
     daemon_options *options;
     char where[512]; /* "path:line" */
     char section[32];
+    capture_setting *capture; /* the section of; NULL: of another kind */
 } reader;
 
 /* Cuts white space off both ends, in place. */
@@ -39,9 +40,15 @@ static steno_status read_section(reader *self, char *text, steno_error *error)
             error, STENO_ERROR_ARGUMENT, "%s: a section is written [name]", self->where);
     *end = '\0';
     char *name = trim(text + 1);
+    self->capture = NULL;
+    size_t length = strcspn(name, " \t");
+    if (length == strlen("capture") && memcmp(name, "capture", length) == 0)
+        return capture_options_begin(
+            &self->options->captures, trim(name + length), self->where, &self->capture, error);
     if (!is_section(name))
         return error_set(error, STENO_ERROR_ARGUMENT,
-            "%s: there is no section [%s], but [server], [recognition], [limits] and [monitoring]",
+            "%s: there is no section [%s], but [server], [recognition], [limits], [monitoring] and "
+            "[capture NAME]",
             self->where, name);
     snprintf(self->section, sizeof(self->section), "%s", name);
     return STENO_OK;
@@ -55,6 +62,8 @@ static steno_status read_setting(reader *self, char *text, steno_error *error)
             error, STENO_ERROR_ARGUMENT, "%s: a setting is written key = value", self->where);
     *equals = '\0';
     char *key = trim(text);
+    if (self->capture != NULL)
+        return capture_options_set(self->capture, key, trim(equals + 1), self->where, error);
     const option_entry *entry = options_find(key, strlen(key));
     if (entry == NULL || entry->section == NULL)
         return error_set(

@@ -6,7 +6,8 @@
  *     max-streams = 8
  *
  * Keys are the options' names (options.h), under the section that --help names for them or before
- * any section.  A list's key may be repeated.
+ * any section.  A list's key may be repeated.  [capture NAME] has keys of its own
+ * (capture_options.h).
  */
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H

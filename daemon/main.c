@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
+#include "daemon/microphone.h"
 #include "daemon/options.h"
 #include "daemon/parts.h"
 #include "daemon/reload.h"
@@ -113,6 +114,8 @@ static int run(
 
 int main(int argc, char **argv)
 {
+    if (microphone_is_asked_for(argc, argv))
+        return microphone_main(argv);
     daemon_options options;
     log_sink log;
     steno_error error;

@@ -273,6 +273,69 @@ static void write_model(const metrics_state *state, FILE *file)
         (double)model->parameters);
 }
 
+/* One number of each capture. */
+static void write_of_captures(const metrics_state *state, FILE *file, const char *name,
+    const char *type, const char *help, double (*get_number)(const captions_counts *counts))
+{
+    describe(file, name, type, help);
+    for (size_t i = 0; i < captions_count(state->captures); i++) {
+        captions_counts counts;
+        captions_source *source = captions_at(state->captures, i);
+        captions_get_counts(source, &counts);
+        fprintf(file, "%s{", name);
+        write_label(file, "capture", captions_name(source));
+        fprintf(file, "} %.15g\n", get_number(&counts));
+    }
+}
+
+static double is_listening(const captions_counts *counts)
+{
+    return counts->state == CAPTIONS_LISTENING;
+}
+
+static double heard_seconds(const captions_counts *counts)
+{
+    return (double)counts->heard_ms / 1e3;
+}
+
+static double lost_seconds(const captions_counts *counts)
+{
+    return (double)counts->lost_ms / 1e3;
+}
+
+static double overruns(const captions_counts *counts)
+{
+    return counts->device_overruns;
+}
+
+static double finals(const captions_counts *counts)
+{
+    return (double)counts->finals;
+}
+
+static double readers(const captions_counts *counts)
+{
+    return counts->readers;
+}
+
+static void write_captures(const metrics_state *state, FILE *file)
+{
+    if (captions_count(state->captures) == 0)
+        return;
+    write_of_captures(state, file, "steno_capture_listening", "gauge",
+        "1: the capture hears its device; 0: that is gone, or its file is over.", is_listening);
+    write_of_captures(state, file, "steno_capture_audio_seconds_total", "counter",
+        "Audio that the capture has heard.", heard_seconds);
+    write_of_captures(state, file, "steno_capture_lost_seconds_total", "counter",
+        "Audio that the capture has missed.", lost_seconds);
+    write_of_captures(state, file, "steno_capture_overruns_total", "counter",
+        "Times that the capture's device has lost audio.", overruns);
+    write_of_captures(state, file, "steno_capture_finals_total", "counter",
+        "Utterances that the capture has published.", finals);
+    write_of_captures(
+        state, file, "steno_capture_readers", "gauge", "Who reads the capture now.", readers);
+}
+
 /* Bytes in memory, by the system's count; 0 where it has none. */
 static double resident_bytes(void)
 {
@@ -320,5 +383,6 @@ void metrics_write(const metrics *self, const metrics_state *state, FILE *file)
     write_finals(self, file);
     write_engine(state, file);
     write_model(state, file);
+    write_captures(state, file);
     write_process(self, state, file);
 }

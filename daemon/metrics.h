@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "daemon/captions.h"
 #include "daemon/server.h"
 #include "steno/engine.h"
 #include "steno/model.h"
@@ -48,6 +49,7 @@ typedef struct metrics_state {
     steno_model_info model;        /* its texts are borrowed for the time of the call */
     const char *model_id;          /* likewise */
     int64_t certificate_expires_s; /* since 1970; 0: there is none */
+    captions *captures;            /* borrowed likewise */
 } metrics_state;
 
 /* Everything, in Prometheus' text format, to a file in memory or not. */

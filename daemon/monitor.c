@@ -15,6 +15,7 @@ struct monitor {
     /* Constant after watch. */
     log_sink *log;
     speech *speech;
+    captions *captures;
     const server *server;
     metrics *metrics;
 
@@ -114,6 +115,7 @@ static void write_metrics(monitor *self, FILE *file)
         .threads = steno_engine_threads(engine),
         .is_ready = is_ready(self),
         .model_id = id,
+        .captures = self->captures,
         .certificate_expires_s = atomic_load(&self->certificate_expires_s),
     };
     steno_engine_get_times(engine, &state.times);
@@ -162,14 +164,16 @@ bool monitor_answer(void *context, http_exchange *exchange)
 
 /* ---- Beginning and end ---- */
 
-steno_status monitor_create(log_sink *log, speech *watched, const call_method *const *methods,
-    size_t method_count, monitor **out_monitor, steno_error *error)
+steno_status monitor_create(log_sink *log, speech *watched, captions *captures,
+    const call_method *const *methods, size_t method_count, monitor **out_monitor,
+    steno_error *error)
 {
     monitor *self = memory_allocate(1, sizeof(*self));
     if (self == NULL)
         return error_memory(error);
     self->log = log;
     self->speech = watched;
+    self->captures = captures;
     steno_status status = metrics_create(methods, method_count, &self->metrics, error);
     if (status < 0) {
         memory_free(self);

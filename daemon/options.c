@@ -77,6 +77,8 @@ static const option_entry entries[] = {
         false},
     {"captions-readers", "limits", "N", OPTION_NUMBER, AT(captions_readers), 1, 10000, NULL, "100",
         "browsers that read captions at once", false},
+    {"max-watchers", "limits", "N", OPTION_NUMBER, AT(max_watchers), 1, 65536, NULL, "1000",
+        "readers of captures at once, beside the streams", false},
     {"idle-seconds", "limits", "N", OPTION_NUMBER, AT(idle_seconds), 0, 86400, NULL, "300",
         "until a connection without a call is closed; 0: never", false},
     {"handshake-seconds", "limits", "N", OPTION_NUMBER, AT(handshake_seconds), 1, 3600, NULL, "20",
@@ -93,8 +95,8 @@ static const option_entry entries[] = {
     {"log-transcripts", "monitoring", NULL, OPTION_SWITCH, AT(log_transcripts), 0, 0, NULL, NULL,
         "also log what was said, to find out why a transcript is what it is", true},
     {"config", NULL, "FILE", OPTION_TEXT, AT(config), 0, 0, NULL, NULL,
-        "settings: lines of \"option = value\" under [server], [recognition], [limits] and "
-        "[monitoring]",
+        "settings: lines of \"option = value\" under [server], [recognition], [limits], "
+        "[monitoring] and [capture NAME]",
         false},
     {"check-config", NULL, NULL, OPTION_SWITCH, AT(check_config), 0, 0, NULL, NULL,
         "only say whether the settings are right: exit status 0, or 2", false},
@@ -105,168 +107,26 @@ static const option_entry entries[] = {
 #define ENTRY_COUNT (sizeof(entries) / sizeof(entries[0]))
 _Static_assert(ENTRY_COUNT <= OPTIONS_MAX, "room in daemon_options.sources");
 
-static void *member_of(daemon_options *self, const option_entry *entry)
-{
-    return (char *)self + entry->offset;
-}
-
 const option_entry *options_find(const char *name, size_t length)
 {
-    for (size_t i = 0; i < ENTRY_COUNT; i++)
-        if (strlen(entries[i].name) == length && memcmp(entries[i].name, name, length) == 0)
-            return &entries[i];
-    return NULL;
+    return option_find(entries, ENTRY_COUNT, name, length);
 }
 
 /* ---- Setting one ---- */
-
-static void clear_list(option_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        memory_free(list->items[i]);
-    memory_free(list->items);
-    *list = (option_list){0};
-}
-
-static steno_status append(option_list *list, const char *text, size_t length)
-{
-    char **items = memory_allocate(list->count + 1, sizeof(*items));
-    char *item = memory_allocate(length + 1, 1);
-    if (items == NULL || item == NULL) {
-        memory_free(items);
-        memory_free(item);
-        return STENO_ERROR_MEMORY;
-    }
-    memcpy(item, text, length);
-    if (list->count > 0)
-        memcpy(items, list->items, list->count * sizeof(*items));
-    items[list->count] = item;
-    memory_free(list->items);
-    list->items = items;
-    list->count++;
-    return STENO_OK;
-}
-
-/* Appends what stands between commas and spaces. */
-static steno_status append_all(option_list *list, const char *value)
-{
-    static const char separators[] = ", \t";
-    for (;;) {
-        value += strspn(value, separators);
-        size_t length = strcspn(value, separators);
-        if (length == 0)
-            return STENO_OK;
-        if (append(list, value, length) < 0)
-            return STENO_ERROR_MEMORY;
-        value += length;
-    }
-}
-
-static bool parse_number(const option_entry *entry, const char *value, uint32_t *out)
-{
-    size_t digits = strspn(value, "0123456789");
-    if (digits == 0 || digits > 9 || value[digits] != '\0')
-        return false;
-    unsigned long number = strtoul(value, NULL, 10);
-    if (number < entry->minimum || number > entry->maximum)
-        return false;
-    *out = (uint32_t)number;
-    return true;
-}
-
-static bool parse_switch(const char *value, bool *out)
-{
-    static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (value != NULL && strcmp(value, words[i]) == 0) {
-            *out = i % 2 == 1;
-            return true;
-        }
-    *out = true;
-    return value == NULL;
-}
-
-static bool parse_choice(const option_entry *entry, const char *value, uint32_t *out)
-{
-    for (uint32_t i = 0; entry->choices[i] != NULL; i++)
-        if (strcmp(value, entry->choices[i]) == 0) {
-            *out = i;
-            return true;
-        }
-    return false;
-}
-
-static steno_status refuse(
-    const option_entry *entry, const char *value, const char *where, steno_error *error)
-{
-    switch (entry->kind) {
-    case OPTION_SWITCH:
-        return error_set(error, STENO_ERROR_ARGUMENT, "%s: %s is not yes or no", where, value);
-    case OPTION_NUMBER:
-        return error_set(error, STENO_ERROR_ARGUMENT, "%s: %s is not a number from %u to %u", where,
-            value, entry->minimum, entry->maximum);
-    default:
-        return error_set(
-            error, STENO_ERROR_ARGUMENT, "%s: there is no %s: %s", where, value, entry->help);
-    }
-}
-
-static steno_status set_text(char **member, const char *value)
-{
-    char *copy = memory_duplicate(value);
-    if (copy == NULL)
-        return STENO_ERROR_MEMORY;
-    memory_free(*member);
-    *member = copy;
-    return STENO_OK;
-}
-
-/* The values of a list add up within one source; a stronger source begins anew. */
-static steno_status set_list(option_list *list, const char *value, bool anew)
-{
-    if (anew)
-        clear_list(list);
-    return append_all(list, value);
-}
 
 steno_status options_set(daemon_options *self, const option_entry *entry, const char *value,
     option_source source, const char *where, steno_error *error)
 {
     option_source *held = &self->sources[entry - entries];
-    /* What is overruled must be right all the same. */
-    uint32_t number = 0;
-    bool flag = false, right = true;
-    if (entry->kind == OPTION_NUMBER)
-        right = parse_number(entry, value, &number);
-    else if (entry->kind == OPTION_CHOICE)
-        right = parse_choice(entry, value, &number);
-    else if (entry->kind == OPTION_SWITCH)
-        right = parse_switch(value, &flag);
-    else if (value[0] == '\0')
-        return error_set(error, STENO_ERROR_ARGUMENT, "%s: the value is missing", where);
-    if (!right)
-        return refuse(entry, value, where, error);
-    if (*held > source)
-        return STENO_OK;
-    steno_status status = STENO_OK;
-    void *member = member_of(self, entry);
-    switch (entry->kind) {
-    case OPTION_SWITCH:
-        *(bool *)member = flag;
-        break;
-    case OPTION_NUMBER:
-    case OPTION_CHOICE:
-        *(uint32_t *)member = number;
-        break;
-    case OPTION_TEXT:
-        status = set_text(member, value);
-        break;
-    case OPTION_LIST:
-        status = set_list(member, value, *held < source);
-        break;
-    }
-    *held = source;
-    return status < 0 ? error_memory(error) : STENO_OK;
+    /* What is overruled must be right all the same.  The values of a list add up within one source;
+     * a stronger source begins anew. */
+    option_setting how = *held > source   ? OPTION_CHECK
+                         : *held < source ? OPTION_REPLACE
+                                          : OPTION_ADD;
+    steno_status status = option_set(self, entry, value, how, where, error);
+    if (status == STENO_OK && how != OPTION_CHECK)
+        *held = source;
+    return status;
 }
 
 steno_status options_init(daemon_options *self)
@@ -283,15 +143,9 @@ steno_status options_init(daemon_options *self)
 
 void options_finish(daemon_options *self)
 {
-    for (size_t i = 0; i < ENTRY_COUNT; i++) {
-        void *member = member_of(self, &entries[i]);
-        if (entries[i].kind == OPTION_TEXT) {
-            memory_free(*(char **)member);
-            *(char **)member = NULL;
-        } else if (entries[i].kind == OPTION_LIST) {
-            clear_list(member);
-        }
-    }
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
+        option_finish(self, &entries[i]);
+    capture_options_finish(&self->captures);
 }
 
 /* ---- The command line ---- */
@@ -384,8 +238,8 @@ static steno_status add_default_addresses(option_list *listen, steno_error *erro
     listen_address address;
     bool has_socket = length < (int)sizeof(socket) && access(folder, W_OK | X_OK) == 0 &&
                       listen_parse(socket, &address, NULL) == STENO_OK;
-    if (append(listen, "127.0.0.1:50051", strlen("127.0.0.1:50051")) < 0 ||
-        (has_socket && append(listen, socket, (size_t)length) < 0))
+    if (option_list_append(listen, "127.0.0.1:50051", strlen("127.0.0.1:50051")) < 0 ||
+        (has_socket && option_list_append(listen, socket, (size_t)length) < 0))
         return error_memory(error);
     return STENO_OK;
 }
@@ -450,57 +304,23 @@ steno_status options_complete(daemon_options *self, steno_error *error)
     if (self->max_connections == 0)
         self->max_connections = connections_preset();
     steno_status status = check_http(self, error);
+    if (status == STENO_OK)
+        status = capture_options_complete(&self->captures, error);
     return status == STENO_OK ? check_addresses(self, error) : status;
 }
 
 /* ---- Reloading ---- */
 
-static bool is_equal_list(const option_list *a, const option_list *b)
-{
-    bool is_equal = a->count == b->count;
-    for (size_t i = 0; is_equal && i < a->count; i++)
-        is_equal = strcmp(a->items[i], b->items[i]) == 0;
-    return is_equal;
-}
-
-static bool is_equal(const option_entry *entry, const void *a, const void *b)
-{
-    if (entry->kind == OPTION_SWITCH)
-        return *(const bool *)a == *(const bool *)b;
-    if (entry->kind == OPTION_LIST)
-        return is_equal_list(a, b);
-    if (entry->kind != OPTION_TEXT)
-        return *(const uint32_t *)a == *(const uint32_t *)b;
-    const char *one = *(char *const *)a, *other = *(char *const *)b;
-    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
-}
-
 const option_entry *options_next_fixed(
     const daemon_options *a, const daemon_options *b, const option_entry *after)
 {
     const option_entry *entry = after != NULL ? after + 1 : entries;
-    while (entry < entries + ENTRY_COUNT &&
-           (entry->reloads ||
-               is_equal(entry, (const char *)a + entry->offset, (const char *)b + entry->offset)))
+    while (entry < entries + ENTRY_COUNT && (entry->reloads || option_is_equal(entry, a, b)))
         entry++;
     return entry < entries + ENTRY_COUNT ? entry : NULL;
 }
 
 /* ---- Help ---- */
-
-/* Prints a text in lines of at most 60 characters, each after 27 spaces but the first. */
-static void print_wrapped(FILE *output, const char *text)
-{
-    const size_t width = 60;
-    while (strlen(text) > width) {
-        size_t length = width;
-        while (length > 0 && text[length] != ' ')
-            length--;
-        fprintf(output, "%.*s\n%27s", (int)length, text, "");
-        text += length + 1;
-    }
-    fprintf(output, "%s", text);
-}
 
 void options_print_help(FILE *output)
 {
@@ -513,20 +333,12 @@ void options_print_help(FILE *output)
             fprintf(output, entry->section != NULL ? "%s[%s]\n" : "%s%s\n", i > 0 ? "\n" : "",
                 entry->section != NULL ? entry->section : "On the command line");
         section = entry->section;
-        char head[64];
-        snprintf(head, sizeof(head), "--%s%s%s", entry->name, entry->argument != NULL ? " " : "",
-            entry->argument != NULL ? entry->argument : "");
-        /* A head that is too long stands in a line of its own. */
-        if (strlen(head) < 25)
-            fprintf(output, "  %-25s", head);
-        else
-            fprintf(output, "  %s\n%27s", head, "");
-        print_wrapped(output, entry->help);
-        if (entry->preset != NULL && strcmp(entry->preset, "0") != 0)
-            fprintf(output, " (%s)", entry->preset);
-        fprintf(output, "\n");
+        option_print_help(output, entry, "--", " ");
     }
-    fprintf(output, "\nEach can also be set by an environment variable, as --max-streams by\n"
-                    "STENOD_MAX_STREAMS, and in the file of --config; the command line counts\n"
-                    "before the environment, and that before the file.\n");
+    fprintf(output, "\n[capture NAME], in the file alone: what the daemon itself listens to\n");
+    capture_options_print_help(output);
+    fprintf(output,
+        "\nEach but those can also be set by an environment variable, as --max-streams by\n"
+        "STENOD_MAX_STREAMS, and in the file of --config; the command line counts\n"
+        "before the environment, and that before the file.\n");
 }

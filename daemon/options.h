@@ -21,13 +21,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "daemon/capture_options.h"
+#include "daemon/option_values.h"
 #include "steno/model.h"
 #include "steno/status.h"
-
-typedef struct option_list {
-    char **items; /* [count], owned */
-    size_t count;
-} option_list;
 
 typedef enum option_source {
     OPTION_SOURCE_DEFAULT,
@@ -62,8 +59,12 @@ typedef struct daemon_options {
     uint32_t max_connections;          /* likewise */
     uint32_t max_calls_per_connection; /* 0: no limit of its own */
     uint32_t captions_readers;
-    uint32_t idle_seconds;             /* 0: for ever */
+    uint32_t idle_seconds; /* 0: for ever */
     uint32_t handshake_seconds;
+
+    /* captures; in the file alone */
+    capture_options captures;
+    uint32_t max_watchers;
 
     /* monitoring */
     char *http;
@@ -81,28 +82,6 @@ typedef struct daemon_options {
 
     option_source sources[OPTIONS_MAX]; /* who set each option of the table */
 } daemon_options;
-
-/* Who reads which kind of value. */
-typedef enum option_kind {
-    OPTION_SWITCH, /* bool; in files and environment "yes" or "no" */
-    OPTION_NUMBER, /* uint32_t between minimum and maximum */
-    OPTION_CHOICE, /* uint32_t: which of `choices` */
-    OPTION_TEXT,   /* char * */
-    OPTION_LIST,   /* option_list; repeated, or separated by commas */
-} option_kind;
-
-typedef struct option_entry {
-    const char *name;     /* as on the command line, without "--" */
-    const char *section;  /* of the file; NULL: on the command line alone */
-    const char *argument; /* what --help calls the value; NULL for a switch */
-    option_kind kind;
-    size_t offset; /* in daemon_options */
-    uint32_t minimum, maximum;
-    const char *const *choices; /* ended by NULL */
-    const char *preset;         /* as text; NULL: none, or one that options_complete finds */
-    const char *help;
-    bool reloads; /* a reload changes it; otherwise a restart does */
-} option_entry;
 
 /* Everything as preset.  Errors: MEMORY; finish is fine then. */
 steno_status options_init(daemon_options *self);

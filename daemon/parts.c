@@ -16,8 +16,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/auth.h"
-#include "daemon/captions.h"
 #include "daemon/captions_page.h"
+#include "daemon/captures.h"
 #include "daemon/certificates.h"
 #include "daemon/descriptor_set.h"
 #include "daemon/health.h"
@@ -30,6 +30,7 @@
 #include "daemon/service_names.h"
 #include "daemon/speech.h"
 #include "daemon/systemd.h"
+#include "daemon/watching.h"
 #include "steno/engine.h"
 
 /* Calls that don't recognise (health, reflection, operations) beside the streams. */
@@ -51,6 +52,8 @@ struct parts {
     unsigned sockets;
     uint32_t streams_room;
     speech *speech;
+    captures *captures;
+    watching *watching;
     health *health;
     reflection *reflection;
     service_names names;
@@ -61,7 +64,6 @@ struct parts {
     monitor *monitor;
     server *server;
     inherited *inherited;
-    captions *captions;
     captions_page *page; /* NULL: none is wanted */
     http_handler handlers[2];
     http *http; /* NULL: none is wanted */
@@ -104,9 +106,18 @@ static steno_status create_services(parts *self, const daemon_options *options, 
     const call_method *const *methods;
     const speech_options settings = speech_settings(options, self->log);
     steno_status status = speech_create(&settings, &self->speech, error);
+    if (status == STENO_OK)
+        status =
+            captures_create(&options->captures, self->speech, self->log, &self->captures, error);
+    if (status == STENO_OK)
+        status = watching_create(
+            captures_captions(self->captures), options->max_watchers, &self->watching, error);
     if (status < 0)
         return status;
     size_t count = speech_methods(self->speech, &methods);
+    if ((status = add_methods(self, methods, count, error)) < 0)
+        return status;
+    count = watching_methods(self->watching, &methods);
     if ((status = add_methods(self, methods, count, error)) < 0 ||
         (status = health_create(&self->names, &self->health, error)) < 0)
         return status;
@@ -126,12 +137,17 @@ static void on_draining(void *context)
     parts *self = context;
     health_drain(self->health);
     monitor_drain(self->monitor);
-    if (self->page != NULL)
-        captions_page_drain(self->page);
-    captions_close(self->captions);
     /* Who connects from now on waits for the daemon that comes next. */
     inherited_stop(self->inherited);
     systemd_stopping(parts_notice_seconds(self) + parts_drain_seconds(self));
+}
+
+static void on_refusing(void *context)
+{
+    parts *self = context;
+    if (self->page != NULL)
+        captions_page_drain(self->page);
+    captures_stop(self->captures, false);
 }
 
 /* The engine's lock is taken on the way: should it hang, so does the server's thread, and the
@@ -232,7 +248,7 @@ static steno_status create_server(parts *self, const daemon_options *options, st
         .adopts = self->sockets > 0,
         .max_streams = options->max_streams,
         .max_streams_per_client = options->max_streams_per_client,
-        .max_calls = self->streams_room + OTHER_CALLS,
+        .max_calls = self->streams_room + options->max_watchers + OTHER_CALLS,
         .max_calls_per_connection = options->max_calls_per_connection,
         .max_connections = options->max_connections,
         .idle_ms = options->idle_seconds * 1000,
@@ -244,6 +260,7 @@ static steno_status create_server(parts *self, const daemon_options *options, st
         .tls_key = self->certificates.key,
         .tls_client_ca = self->certificates.client_ca,
         .draining = on_draining,
+        .refusing = on_refusing,
         .beat = on_beat,
         .beat_ms = beat_ms(options),
         .admit = on_admit,
@@ -273,12 +290,11 @@ static void set_ending(parts *self, const daemon_options *options)
     atomic_store(&self->drain_seconds, options->drain_seconds);
 }
 
-static steno_status create_captions(parts *self, const daemon_options *options, steno_error *error)
+static steno_status create_page(parts *self, const daemon_options *options, steno_error *error)
 {
-    steno_status status = captions_create(NULL, 0, &self->captions, error);
-    if (status == STENO_OK && options->captions_page)
-        status = captions_page_create(self->captions, self->auth, &self->page, error);
-    return status;
+    return options->captions_page ? captions_page_create(captures_captions(self->captures),
+                                        self->auth, &self->page, error)
+                                  : STENO_OK;
 }
 
 steno_status parts_create(const daemon_options *options, log_sink *log, unsigned sockets,
@@ -295,10 +311,10 @@ steno_status parts_create(const daemon_options *options, log_sink *log, unsigned
     if (status == STENO_OK)
         status = create_auth(self, options, error);
     if (status == STENO_OK)
-        status = monitor_create(
-            log, self->speech, self->methods, self->method_count, &self->monitor, error);
+        status = monitor_create(log, self->speech, captures_captions(self->captures), self->methods,
+            self->method_count, &self->monitor, error);
     if (status == STENO_OK)
-        status = create_captions(self, options, error);
+        status = create_page(self, options, error);
     if (status == STENO_OK)
         status = create_server(self, options, error);
     if (status == STENO_OK)
@@ -321,10 +337,11 @@ void parts_destroy(parts *self)
     http_destroy(self->http);
     server_destroy(self->server);
     captions_page_destroy(self->page);
-    captions_destroy(self->captions);
     monitor_destroy(self->monitor);
     reflection_destroy(self->reflection);
     health_destroy(self->health);
+    watching_destroy(self->watching);
+    captures_destroy(self->captures);
     speech_destroy(self->speech);
     service_names_finish(&self->names);
     memory_free(self->methods);
@@ -395,13 +412,20 @@ steno_status parts_run(parts *self, steno_error *error)
         if (status < 0)
             return status;
     }
+    steno_status status = captures_start(self->captures, error);
+    if (status < 0)
+        return status;
     systemd_ready("Serving");
     server_run(self->server);
+    /* Browsers are told the last words, too. */
+    captures_wait(self->captures, parts_drain_seconds(self) * 1000);
     return STENO_OK;
 }
 
 void parts_shutdown(parts *self, bool at_once)
 {
+    if (at_once)
+        captures_stop(self->captures, true);
     server_shutdown(self->server, at_once ? 0 : parts_notice_seconds(self) * 1000,
         at_once ? 0 : parts_drain_seconds(self) * 1000);
 }

@@ -26,6 +26,9 @@ static void warn_of_fixed(const reload *self, const daemon_options *options)
     while ((entry = options_next_fixed(self->setting.options, options, entry)) != NULL)
         log_say(self->setting.log, LOG_LEVEL_WARNING, "%s has changed, which needs a restart",
             entry->name);
+    if (!capture_options_are_equal(&self->setting.options->captures, &options->captures))
+        log_say(self->setting.log, LOG_LEVEL_WARNING,
+            "the captures have changed, which needs a restart");
 }
 
 static steno_status reload_settings(const reload *self, steno_error *error)

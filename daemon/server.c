@@ -81,6 +81,7 @@ struct server {
     grpc_metadata_array headers;
     call *calls;
     uint32_t call_count; /* refused ones included */
+    uint32_t lasting;    /* of the calls that draining waits for beside streams */
     alarms alarms;
 };
 
@@ -111,6 +112,8 @@ void server_forget(server *self, call *one)
     self->call_count--;
     if (one->counts)
         atomic_fetch_sub(&self->streams, 1);
+    if (one->lasts)
+        self->lasting--;
     if (self->limits.ended != NULL)
         self->limits.ended(
             self->limits.context, &(server_report){.method = one->method,
@@ -175,7 +178,7 @@ static call_status objection(const server *self, call *one, char *message, size_
 {
     const server_options *limits = &self->limits;
     if (self->phase >= SERVER_STOPPING ||
-        (self->phase == SERVER_DRAINING && one->method->recognises)) {
+        (self->phase == SERVER_DRAINING && (one->method->recognises || one->method->lasts))) {
         snprintf(message, size, "the server is shutting down");
         return object(one, SERVER_SHUTTING_DOWN, CALL_UNAVAILABLE);
     }
@@ -236,6 +239,8 @@ static void accept_call(server *self)
         return;
     }
     one->counts = method->recognises;
+    one->lasts = method->lasts;
+    self->lasting += one->lasts;
     if (one->counts) {
         atomic_fetch_add(&self->streams, 1);
         atomic_fetch_add(&self->streams_total, 1);
@@ -317,6 +322,12 @@ static void begin_stopping(server *self)
     grpc_server_shutdown_and_notify(self->grpc, self->queue, &self->stopped);
 }
 
+/* All that is waited for has ended. */
+static bool has_drained(const server *self)
+{
+    return atomic_load(&self->streams) == 0 && self->lasting == 0;
+}
+
 /* Goes on with what server_shutdown has begun, as far as it is time for. */
 static void advance_shutdown(server *self, uint64_t now)
 {
@@ -328,9 +339,12 @@ static void advance_shutdown(server *self, uint64_t now)
         if (self->limits.draining != NULL)
             self->limits.draining(self->limits.context);
     }
-    if (self->phase == SERVER_LEAVING && now >= atomic_load(&self->refuse_at_ms))
+    if (self->phase == SERVER_LEAVING && now >= atomic_load(&self->refuse_at_ms)) {
         self->phase = SERVER_DRAINING;
-    if (self->phase == SERVER_DRAINING && (atomic_load(&self->streams) == 0 || now >= stop_at))
+        if (self->limits.refusing != NULL)
+            self->limits.refusing(self->limits.context);
+    }
+    if (self->phase == SERVER_DRAINING && (has_drained(self) || now >= stop_at))
         begin_stopping(self);
     if (self->phase != SERVER_STOPPING)
         return;

@@ -64,6 +64,8 @@ typedef struct server_options {
 
     /* Called once on the server's thread when server_shutdown has been; NULL: nothing to do. */
     void (*draining)(void *context);
+    /* Likewise when the notice is over and streams are refused: calls that last are to be ended. */
+    void (*refusing)(void *context);
     /* These on the server's thread, too, and not needed either.  beat: at least every beat_ms while
      * the server is alive.  admit: may say more of the client, or that the call may not be.
      * ended: a call is over. */
@@ -92,9 +94,9 @@ void server_run(server *server);
 
 /* For `notice_ms` all goes on, but that `draining` has been called: time for who sends clients here
  * to hear of it.  Then new recognising calls are refused with UNAVAILABLE, and those under way get
- * `drain_ms` to end, then are cancelled.  Other calls are served until the last recognising one has
- * ended, then finished with UNAVAILABLE.  Async-signal-safe; more calls than one: the shortest
- * times left hold. */
+ * `drain_ms` to end, then are cancelled, as are those that last.  Other calls are served until the
+ * last of these has ended, then finished with UNAVAILABLE.  Async-signal-safe; more calls than one:
+ * the shortest times left hold. */
 void server_shutdown(server *server, uint32_t notice_ms, uint32_t drain_ms);
 
 void server_destroy(server *server);

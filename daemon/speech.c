@@ -362,6 +362,28 @@ steno_status speech_begin_session(speech *self, const wire_config *config,
     return status;
 }
 
+steno_status speech_begin_stream(speech *self, steno_stream_options *options,
+    steno_stream **out_stream, const steno_model **out_model, steno_error *error)
+{
+    session_setting setting = take_setting(self);
+    if (options->chunk_ms == 0)
+        options->chunk_ms = setting.chunk_ms;
+    steno_status status =
+        steno_stream_create(self->engine, setting.model, options, out_stream, error);
+    if (status == STENO_OK)
+        *out_model = setting.model;
+    steno_model_unref(setting.model);
+    return status;
+}
+
+bool speech_has_other_model(speech *self, const steno_model *model)
+{
+    pthread_mutex_lock(&self->mutex);
+    bool has_other = self->setting.model != model;
+    pthread_mutex_unlock(&self->mutex);
+    return has_other;
+}
+
 const steno_engine *speech_engine(const speech *self)
 {
     return self->engine;

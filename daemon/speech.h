@@ -18,6 +18,7 @@
 #include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/status.h"
+#include "steno/stream.h"
 
 typedef struct speech_options {
     const char *model_path; /* borrowed during create; NULL: steno_model_default_path() */
@@ -55,6 +56,13 @@ void speech_abandon(speech_change *change);
  * from others by its contents.  Any thread. */
 steno_model *speech_model(speech *speech);
 steno_model *speech_identify(speech *speech, char out_id[FINGERPRINT_BYTES]);
+/* A stream of the engine's with the model and the chunk of this moment, whose model is in
+ * *out_model, borrowed from the stream; options->chunk_ms 0: as for requests that name none.  As
+ * steno_stream_create; any thread. */
+steno_status speech_begin_stream(speech *speech, steno_stream_options *options,
+    steno_stream **out_stream, const steno_model **out_model, steno_error *error);
+/* Whether streams that begin now get another model than this one; any thread. */
+bool speech_has_other_model(speech *speech, const steno_model *model);
 /* Operations that are not done; any thread. */
 uint32_t speech_operations_pending(speech *speech);
 /* Has `answered` called with the time from the end of a stream's audio to its last result, on the

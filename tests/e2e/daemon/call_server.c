@@ -188,18 +188,20 @@ static void about_message(void *called, const uint8_t *bytes, size_t size)
 /* ---- The server ---- */
 
 static const call_method methods[] = {
-    {"/test.Calls/Echo", true, true, (void *)&methods[0], begin, echo_message, echo_half_close,
-        echo_ready, end},
-    {"/test.Calls/Careless", false, false, (void *)&methods[1], begin, flood_message, NULL, NULL,
-        end},
-    {"/test.Calls/Flood", false, false, (void *)&methods[2], begin, flood_message, NULL,
-        flood_ready, end},
-    {"/test.Calls/Wake", false, false, (void *)&methods[3], begin, wake_message, NULL, wake_ready,
-        end},
-    {"/test.Calls/Alarm", false, false, (void *)&methods[4], begin, alarm_message, NULL,
-        alarm_ready, end},
-    {"/test.Calls/About", false, false, (void *)&methods[5], begin, about_message, NULL, NULL, end},
-    {"/test.Calls/Mute", true, true, (void *)&methods[6], begin, echo_message, NULL, NULL, end},
+    {"/test.Calls/Echo", true, true, false, false, (void *)&methods[0], begin, echo_message,
+        echo_half_close, echo_ready, end},
+    {"/test.Calls/Careless", false, false, false, false, (void *)&methods[1], begin, flood_message,
+        NULL, NULL, end},
+    {"/test.Calls/Flood", false, false, false, false, (void *)&methods[2], begin, flood_message,
+        NULL, flood_ready, end},
+    {"/test.Calls/Wake", false, false, false, false, (void *)&methods[3], begin, wake_message, NULL,
+        wake_ready, end},
+    {"/test.Calls/Alarm", false, false, false, false, (void *)&methods[4], begin, alarm_message,
+        NULL, alarm_ready, end},
+    {"/test.Calls/About", false, false, false, false, (void *)&methods[5], begin, about_message,
+        NULL, NULL, end},
+    {"/test.Calls/Mute", true, true, false, false, (void *)&methods[6], begin, echo_message, NULL,
+        NULL, end},
 };
 #define OWN_COUNT (sizeof(methods) / sizeof(methods[0]))
 

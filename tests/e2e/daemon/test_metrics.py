@@ -202,9 +202,26 @@ class Metrics(MetricsTest):
                                 capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
 
+    def captures(self, **setting):
+        """A configuration file with a capture named hall."""
+        path = self.folder / "stenod.conf"
+        path.write_text("[capture hall]\n" + "".join(f"{k} = {v}\n" for k, v in setting.items()))
+        return path
+
+    def test_captures(self):
+        self.serve("--config", self.captures(file=speaking.FORMATS / "speech.wav"))
+        hall = '{capture="hall"}'
+        # Over in a moment: until then it listens.
+        self.becomes("steno_capture_audio_seconds_total" + hall, 3.435)
+        self.becomes("steno_capture_listening" + hall, 0)
+        series = self.metrics()
+        self.assertEqual(series["steno_capture_lost_seconds_total" + hall], 0)
+        self.assertEqual(series["steno_capture_overruns_total" + hall], 0)
+        self.assertEqual(series["steno_capture_readers" + hall], 0)
+
     def test_names(self):
         """What people are shown exists, and what exists is documented."""
-        self.serve("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
+        self.serve("--config", self.captures(file=speaking.FORMATS / "speech.wav"))
         self.recognize(noise(1).tobytes())
         text = self.ask("/metrics")[2]
         # One that is only there with TLS.

@@ -23,8 +23,8 @@ SPEECH = "google.cloud.speech.v1.Speech"
 SERVICES = sorted([
     SPEECH, "google.longrunning.Operations", "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
-    "nvidia.riva.asr.RivaSpeechRecognition", "steno.v1.Speech", "vosk.stt.v1.SttService",
-    "vosk.stt.v1.StatsService"])
+    "nvidia.riva.asr.RivaSpeechRecognition", "steno.v1.Captions", "steno.v1.Speech",
+    "vosk.stt.v1.SttService", "vosk.stt.v1.StatsService"])
 
 
 class PeerTest(speaking.SpeechTest):

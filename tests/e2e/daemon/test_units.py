@@ -57,7 +57,7 @@ class Settings(unittest.TestCase):
 
     def test_all_that_is_commented_out(self):
         """Each is a setting, under its section; those that have a value may have it."""
-        text = re.sub(r"(?m)^#(?=[a-z-]+ =.)", "", SETTINGS.read_text())
+        text = re.sub(r"(?m)^#(?=[a-z-]+ =.|\[)", "", SETTINGS.read_text())
         text = re.sub(r"(?m)^((tls-|tokens|listen)\S* =.*)", r"#\1", text)
         with tempfile.NamedTemporaryFile("w") as file:
             file.write(text)

@@ -1,0 +1,255 @@
+#include "daemon/sound.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "daemon/alarms.h"
+#include "daemon/microphone.h"
+#include "steno/audio.h"
+
+enum {
+    BLOCKS_PER_SECOND = 10,
+    LATE_MAX_MS = 5000, /* a file that was held up for longer does not catch up */
+    WATCH_MS = 1000,    /* a microphone is looked after at least so often */
+};
+
+struct sound {
+    const capture_setting *setting;
+    uint32_t rate_hz, channels;
+    float *samples; /* [rate_hz / BLOCKS_PER_SECOND, channels] */
+
+    /* one of these */
+    microphone *microphone;
+    steno_audio_file *file;
+    int fifo; /* -1: none */
+
+    /* file */
+    uint64_t began_ms, frames; /* given since then */
+    /* fifo */
+    uint8_t *bytes; /* [block_bytes] */
+    size_t block_bytes, got;
+    bool has_heard; /* something, of who writes or has written to it */
+};
+
+static steno_status allocate(sound *self, steno_error *error)
+{
+    self->samples =
+        memory_allocate((size_t)self->rate_hz / BLOCKS_PER_SECOND * self->channels, sizeof(float));
+    return self->samples != NULL ? STENO_OK : error_memory(error);
+}
+
+/* ---- Files ---- */
+
+static steno_status open_file(sound *self, steno_error *error)
+{
+    steno_status status = steno_audio_open(self->setting->file, NULL, &self->file, error);
+    if (status < 0)
+        return status;
+    const steno_audio_info *info = steno_audio_get_info(self->file);
+    self->rate_hz = info->rate_hz;
+    self->channels = info->channels;
+    self->began_ms = alarms_now_ms();
+    return allocate(self, error);
+}
+
+/* When the next block of a file will have been spoken. */
+static uint64_t due_ms(const sound *self)
+{
+    uint64_t frames = self->frames + self->rate_hz / BLOCKS_PER_SECOND;
+    return self->began_ms + frames * 1000 / self->rate_hz;
+}
+
+static steno_status next_of_file(sound *self, sound_block *out, steno_error *error)
+{
+    uint64_t now = alarms_now_ms(), due = due_ms(self);
+    if (now < due)
+        return STENO_AGAIN;
+    if (now - due > LATE_MAX_MS)
+        self->began_ms += now - due;
+    steno_status status = steno_audio_read(
+        self->file, self->samples, self->rate_hz / BLOCKS_PER_SECOND, &out->frames, error);
+    if (status == STENO_OK)
+        self->frames += out->frames;
+    return status;
+}
+
+/* ---- Named pipes ---- */
+
+static steno_status refuse(const char *path, int code, steno_error *error)
+{
+    steno_status status = code == ENOENT   ? STENO_ERROR_NOT_FOUND
+                          : code == EACCES ? STENO_ERROR_PERMISSION
+                                           : STENO_ERROR_IO;
+    return error_set(error, status, "%s: %s", path, strerror(code));
+}
+
+static steno_status open_pipe(const char *path, int *out_fd, steno_error *error)
+{
+    struct stat about;
+    /* Does not wait for somebody to write to it. */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return refuse(path, errno, error);
+    if (fstat(fd, &about) != 0 || !S_ISFIFO(about.st_mode)) {
+        close(fd);
+        return error_set(error, STENO_ERROR_ARGUMENT, "%s: not a named pipe", path);
+    }
+    *out_fd = fd;
+    return STENO_OK;
+}
+
+static steno_status open_fifo(sound *self, steno_error *error)
+{
+    const capture_setting *setting = self->setting;
+    steno_status status = open_pipe(setting->fifo, &self->fifo, error);
+    if (status < 0)
+        return status;
+    self->rate_hz = setting->rate_hz;
+    self->channels = setting->channels;
+    self->block_bytes = (size_t)self->rate_hz / BLOCKS_PER_SECOND * self->channels *
+                        steno_encoding_size((steno_encoding)setting->encoding);
+    self->bytes = memory_allocate(self->block_bytes, 1);
+    return self->bytes != NULL ? allocate(self, error) : error_memory(error);
+}
+
+/* Nobody has it open for writing: because nobody has come yet, or because who did has gone.  Then
+ * it is opened again, to wait for the next one, before it is closed: who comes in between finds a
+ * reader, and what they write is there. */
+static steno_status renew(sound *self, steno_error *error)
+{
+    struct pollfd fd = {.fd = self->fifo, .events = POLLIN};
+    if (!self->has_heard && !(poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP) != 0))
+        return STENO_AGAIN;
+    int next;
+    steno_status status = open_pipe(self->setting->fifo, &next, error);
+    if (status < 0)
+        return status;
+    close(self->fifo);
+    self->fifo = next;
+    self->got = 0;
+    status = self->has_heard ? STENO_END : STENO_AGAIN;
+    self->has_heard = false;
+    return status;
+}
+
+static steno_status next_of_fifo(sound *self, sound_block *out, steno_error *error)
+{
+    steno_encoding encoding = (steno_encoding)self->setting->encoding;
+    size_t frame_bytes = steno_encoding_size(encoding) * self->channels;
+    ssize_t count = read(self->fifo, self->bytes + self->got, self->block_bytes - self->got);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return STENO_AGAIN;
+    if (count < 0)
+        return refuse(self->setting->fifo, errno, error);
+    if (count == 0)
+        return renew(self, error);
+    self->has_heard = true;
+    self->got += (size_t)count;
+    out->frames = self->got / frame_bytes;
+    steno_encoding_to_float(encoding, self->bytes, out->frames * self->channels, self->samples);
+    size_t used = out->frames * frame_bytes;
+    memmove(self->bytes, self->bytes + used, self->got - used);
+    self->got -= used;
+    return out->frames > 0 ? STENO_OK : STENO_AGAIN;
+}
+
+/* ---- Microphones ---- */
+
+static steno_status open_device(sound *self, steno_error *error)
+{
+    const capture_setting *setting = self->setting;
+    bool is_default = strcmp(setting->device, "default") == 0;
+    const steno_capture_options wanted = {
+        .device = is_default ? NULL : setting->device,
+        .rate_hz = setting->rate_hz,
+        .channels = setting->channels,
+    };
+    return microphone_start(&wanted, &self->microphone, error);
+}
+
+static steno_status next_of_device(sound *self, sound_block *out, steno_error *error)
+{
+    microphone_block block;
+    steno_status status = microphone_next(self->microphone, &block, error);
+    if (status == STENO_OK)
+        *out = (sound_block){block.samples, block.frames, block.lost_frames, block.device_overruns};
+    return status;
+}
+
+/* ---- All ---- */
+
+steno_status sound_open(const capture_setting *setting, sound **out_sound, steno_error *error)
+{
+    sound *self = memory_allocate(1, sizeof(*self));
+    if (self == NULL)
+        return error_memory(error);
+    self->setting = setting;
+    self->fifo = -1;
+    steno_status status = setting->device != NULL ? open_device(self, error)
+                          : setting->file != NULL ? open_file(self, error)
+                                                  : open_fifo(self, error);
+    if (status < 0)
+        sound_close(self);
+    else
+        *out_sound = self;
+    return status;
+}
+
+void sound_close(sound *self)
+{
+    if (self == NULL)
+        return;
+    microphone_destroy(self->microphone);
+    if (self->file != NULL)
+        steno_audio_close(self->file);
+    if (self->fifo >= 0)
+        close(self->fifo);
+    memory_free(self->bytes);
+    memory_free(self->samples);
+    memory_free(self);
+}
+
+steno_status sound_next(sound *self, sound_block *out_block, steno_error *error)
+{
+    sound_block block = {.samples = self->samples};
+    steno_status status = self->microphone != NULL ? next_of_device(self, &block, error)
+                          : self->file != NULL     ? next_of_file(self, &block, error)
+                                                   : next_of_fifo(self, &block, error);
+    if (status == STENO_OK)
+        *out_block = block;
+    return status;
+}
+
+void sound_get_info(const sound *self, sound_info *out_info)
+{
+    microphone_info heard;
+    if (self->microphone == NULL)
+        *out_info = (sound_info){self->file != NULL ? self->setting->file : self->setting->fifo,
+            self->rate_hz, self->channels};
+    else if (microphone_get_info(self->microphone, &heard))
+        *out_info = (sound_info){heard.device, heard.rate_hz, heard.channels};
+}
+
+bool sound_goes_on(const sound *self)
+{
+    return self->fifo >= 0;
+}
+
+int sound_fd(const sound *self)
+{
+    return self->microphone != NULL ? microphone_fd(self->microphone) : self->fifo;
+}
+
+int sound_wait_ms(const sound *self)
+{
+    if (self->file == NULL)
+        return WATCH_MS;
+    uint64_t now = alarms_now_ms(), due = due_ms(self);
+    return due > now ? (int)(due - now) : 0;
+}
