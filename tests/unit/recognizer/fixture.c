@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 static char folder[64];
 
 static void remove_folder(void)
@@ -107,6 +109,37 @@ float *fixture_audio(size_t samples)
             tiny_model_noise(burst, 0.02f * (float)(1 + burst % 7 * burst % 5), count, audio + at);
     }
     return audio;
+}
+
+void fixture_open(fixture *f, size_t samples)
+{
+    f->model = fixture_model();
+    f->engine = fixture_engine(2);
+    f->audio = fixture_audio(samples);
+}
+
+void fixture_close(fixture *f)
+{
+    free(f->audio);
+    steno_engine_destroy(f->engine);
+    steno_model_unref(f->model);
+    ck_assert_uint_eq(memory_alive(), 0);
+}
+
+steno_stream_options fixture_options(void)
+{
+    steno_stream_options options;
+    steno_stream_options_init(&options);
+    return options;
+}
+
+steno_stream *fixture_stream(const fixture *f, const steno_stream_options *options)
+{
+    steno_stream *stream;
+    steno_error error;
+    ck_assert_msg(steno_stream_create(f->engine, f->model, options, &stream, &error) == STENO_OK,
+        "%s", error.message);
+    return stream;
 }
 
 size_t fixture_drain(steno_stream *stream)

@@ -40,6 +40,22 @@ steno_engine *fixture_engine(unsigned threads);
 /* Bursts of noise of changing loudness with pauses of digital silence, the same every time. */
 float *fixture_audio(size_t samples);
 
+/* What tests of streams have, anew for each test: the tiny model, an engine of two threads and so
+ * many samples of that audio. */
+typedef struct fixture {
+    steno_model *model;
+    steno_engine *engine;
+    float *audio;
+} fixture;
+
+void fixture_open(fixture *f, size_t samples);
+/* Checks that nothing is left in memory. */
+void fixture_close(fixture *f);
+
+steno_stream_options fixture_options(void);
+/* With these options; NULL: with the usual ones. */
+steno_stream *fixture_stream(const fixture *f, const steno_stream_options *options);
+
 /* Reads a stream that is finished to its end; how many finals came. */
 size_t fixture_drain(steno_stream *stream);
 

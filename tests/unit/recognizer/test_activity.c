@@ -58,23 +58,16 @@ END_TEST
 
 /* --- Among the results --- */
 
-static steno_model *model;
-static steno_engine *engine;
-static float *audio;
+static fixture f;
 
 static void setup(void)
 {
-    model = fixture_model();
-    engine = fixture_engine(2);
-    audio = fixture_audio(FRAMES);
+    fixture_open(&f, FRAMES);
 }
 
 static void teardown(void)
 {
-    free(audio);
-    steno_engine_destroy(engine);
-    steno_model_unref(model);
-    ck_assert_uint_eq(memory_alive(), 0);
+    fixture_close(&f);
 }
 
 /* What a stream has said, and what of it holds for any. */
@@ -131,15 +124,12 @@ static void hear(said *s, const steno_result *r, bool endpointing)
 static said run_flushing(const steno_stream_options *options, size_t piece, size_t flush_every)
 {
     said s = {.events = 0};
-    steno_stream *stream;
-    steno_error error;
-    ck_assert_msg(steno_stream_create(engine, model, options, &stream, &error) == STENO_OK, "%s",
-        error.message);
+    steno_stream *stream = fixture_stream(&f, options);
     const steno_result *result;
     steno_status status = STENO_OK;
     for (size_t fed = 0; fed < FRAMES;) {
         size_t taken, count = FRAMES - fed < piece ? FRAMES - fed : piece;
-        if (steno_stream_feed(stream, audio + fed, count, &taken) == STENO_FULL && taken == 0)
+        if (steno_stream_feed(stream, f.audio + fed, count, &taken) == STENO_FULL && taken == 0)
             ck_assert_int_eq(steno_stream_wait(stream, 20000), STENO_OK);
         bool flush = flush_every > 0 && fed / flush_every != (fed + taken) / flush_every;
         fed += taken;
@@ -169,8 +159,7 @@ static said run(const steno_stream_options *options, size_t piece)
 
 static steno_stream_options choose(uint32_t chunk_ms, uint32_t endpoint_ms, bool endpointing)
 {
-    steno_stream_options options;
-    steno_stream_options_init(&options);
+    steno_stream_options options = fixture_options();
     options.chunk_ms = chunk_ms;
     options.endpoint_ms = endpoint_ms;
     options.endpointing = endpointing;
@@ -225,14 +214,13 @@ END_TEST
 
 static void refuse(const steno_phrase *list, size_t count, steno_status status, const char *reason)
 {
-    steno_stream_options options;
-    steno_stream_options_init(&options);
+    steno_stream_options options = fixture_options();
     options.phrases = list;
     options.phrase_count = count;
     steno_stream *stream = NULL;
     steno_error error = {0};
     size_t alive = memory_alive();
-    ck_assert_int_eq(steno_stream_create(engine, model, &options, &stream, &error), status);
+    ck_assert_int_eq(steno_stream_create(f.engine, f.model, &options, &stream, &error), status);
     ck_assert_msg(strstr(error.message, reason), "%s: %s", reason, error.message);
     ck_assert_uint_eq(memory_alive(), alive);
 }
@@ -243,22 +231,20 @@ START_TEST(phrases_of_a_stream)
     refuse(&(steno_phrase){"a", 21}, 1, STENO_ERROR_ARGUMENT, "phrase 1");
     refuse((steno_phrase[]){{"a", 1}, {"\xff", 1}}, 2, STENO_ERROR_ARGUMENT, "phrase 2");
 
-    steno_stream_options options;
-    steno_stream_options_init(&options);
-    recognition plain = recognise(engine, model, &options, audio, FRAMES, NULL);
+    steno_stream_options options = fixture_options();
+    recognition plain = recognise(f.engine, f.model, &options, f.audio, FRAMES, NULL);
     /* The tiny model's words are of the letters b to l; this one it does not say by itself. */
     ck_assert_ptr_null(strstr(plain.words, "bc"));
     steno_phrase list[] = {{"bc", 0}, {"b c", 0}};
     options.phrases = list;
     options.phrase_count = 2;
-    recognition idle = recognise(engine, model, &options, audio, FRAMES, NULL);
+    recognition idle = recognise(f.engine, f.model, &options, f.audio, FRAMES, NULL);
     ck_assert_str_eq(idle.report, plain.report);
     list[0].boost = 20;
-    steno_stream *stream;
-    ck_assert_int_eq(steno_stream_create(engine, model, &options, &stream, NULL), STENO_OK);
+    steno_stream *stream = fixture_stream(&f, &options);
     ck_assert_uint_gt(steno_stream_bytes(stream), 0);
     steno_stream_destroy(stream);
-    recognition boosted = recognise(engine, model, &options, audio, FRAMES, NULL);
+    recognition boosted = recognise(f.engine, f.model, &options, f.audio, FRAMES, NULL);
     ck_assert_msg(strstr(boosted.words, "bc"), "%s | %s", plain.words, boosted.words);
     recognition_free(&plain);
     recognition_free(&idle);
@@ -268,23 +254,21 @@ END_TEST
 
 START_TEST(the_list_is_copied)
 {
-    steno_stream_options options;
-    steno_stream_options_init(&options);
+    steno_stream_options options = fixture_options();
     steno_phrase list[] = {{"bc", 20}};
     char text[] = "bc";
     list[0].text = text;
     options.phrases = list;
     options.phrase_count = 1;
-    recognition expected = recognise(engine, model, &options, audio, FRAMES, NULL);
-    steno_stream *stream;
-    ck_assert_int_eq(steno_stream_create(engine, model, &options, &stream, NULL), STENO_OK);
+    recognition expected = recognise(f.engine, f.model, &options, f.audio, FRAMES, NULL);
+    steno_stream *stream = fixture_stream(&f, &options);
     memset(text, 'x', 2);
     list[0] = (steno_phrase){NULL, -1};
     size_t words = 0, taken;
     const steno_result *result;
     steno_status status;
     for (size_t fed = 0; fed < FRAMES; fed += taken)
-        if (steno_stream_feed(stream, audio + fed, FRAMES - fed, &taken) == STENO_FULL)
+        if (steno_stream_feed(stream, f.audio + fed, FRAMES - fed, &taken) == STENO_FULL)
             steno_stream_wait(stream, 20000);
     steno_stream_finish(stream);
     while ((status = steno_stream_next(stream, &result, NULL)) != STENO_END) {

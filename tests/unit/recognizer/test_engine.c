@@ -132,8 +132,7 @@ static size_t small_pieces(size_t fed)
 static void *own(void *argument)
 {
     owner *o = argument;
-    steno_stream_options options;
-    steno_stream_options_init(&options);
+    steno_stream_options options = fixture_options();
     options.interim = true;
     for (int i = 0; i < 4; i++) {
         recognition r =
@@ -322,8 +321,7 @@ START_TEST(test_ready_tells_of_results_and_room)
 {
     steno_engine *engine = fixture_engine(2);
     bell b = {.mutex = PTHREAD_MUTEX_INITIALIZER, .rung = PTHREAD_COND_INITIALIZER};
-    steno_stream_options options;
-    steno_stream_options_init(&options);
+    steno_stream_options options = fixture_options();
     options.backlog_ms = 1280;
     options.interim = true;
     options.ready = ring;

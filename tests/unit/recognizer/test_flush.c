@@ -6,39 +6,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
 #include "fixture.h"
 
 enum { RATE = 16000, FRAMES = 10 * RATE + 77, TEXT = 16384 };
 
-static steno_model *model;
-static steno_engine *engine;
-static float *audio;
+static fixture f;
 
 static void setup(void)
 {
-    model = fixture_model();
-    engine = fixture_engine(2);
-    audio = fixture_audio(FRAMES);
+    fixture_open(&f, FRAMES);
 }
 
 static void teardown(void)
 {
-    free(audio);
-    steno_engine_destroy(engine);
-    steno_model_unref(model);
-    ck_assert_uint_eq(memory_alive(), 0);
+    fixture_close(&f);
 }
 
 static steno_stream *create(bool endpointing)
 {
-    steno_stream_options options;
-    steno_stream_options_init(&options);
+    steno_stream_options options = fixture_options();
     options.chunk_ms = 320;
     options.endpointing = endpointing;
-    steno_stream *stream;
-    ck_assert_int_eq(steno_stream_create(engine, model, &options, &stream, NULL), STENO_OK);
-    return stream;
+    return fixture_stream(&f, &options);
 }
 
 /* Feeds samples [from, to) in pieces, waiting where there is no room. */
@@ -46,7 +35,7 @@ static void feed(steno_stream *stream, size_t from, size_t to, size_t piece)
 {
     while (from < to) {
         size_t taken, count = to - from < piece ? to - from : piece;
-        if (steno_stream_feed(stream, audio + from, count, &taken) == STENO_FULL && taken == 0)
+        if (steno_stream_feed(stream, f.audio + from, count, &taken) == STENO_FULL && taken == 0)
             ck_assert_int_eq(steno_stream_wait(stream, 20000), STENO_OK);
         from += taken;
     }
@@ -202,12 +191,10 @@ START_TEST(test_flushed_while_a_flush_is_at_work)
     sem_init(&g.entered, 0, 0);
     sem_init(&g.open, 0, 0);
     steno_trace trace = {.samples = hold, .context = &g};
-    steno_stream_options options;
-    steno_stream_options_init(&options);
+    steno_stream_options options = fixture_options();
     options.chunk_ms = 320;
     options.trace = &trace;
-    steno_stream *stream;
-    ck_assert_int_eq(steno_stream_create(engine, model, &options, &stream, NULL), STENO_OK);
+    steno_stream *stream = fixture_stream(&f, &options);
     feed(stream, 0, PART, PART);
     ck_assert_int_eq(steno_stream_flush(stream), STENO_OK);
     while (sem_wait(&g.entered) != 0)

@@ -10,40 +10,17 @@
 
 enum { RATE = 16000, SECONDS = 12 };
 
-static steno_model *model;
-static steno_engine *engine;
-static float *audio;
 static const size_t frames = SECONDS * RATE + 137;
+static fixture f;
 
 static void setup(void)
 {
-    model = fixture_model();
-    engine = fixture_engine(2);
-    audio = fixture_audio(frames);
+    fixture_open(&f, frames);
 }
 
 static void teardown(void)
 {
-    free(audio);
-    steno_engine_destroy(engine);
-    steno_model_unref(model);
-    ck_assert_uint_eq(memory_alive(), 0);
-}
-
-static steno_stream_options defaults(void)
-{
-    steno_stream_options options;
-    steno_stream_options_init(&options);
-    return options;
-}
-
-static steno_stream *create(const steno_stream_options *options)
-{
-    steno_stream *stream;
-    steno_error error;
-    ck_assert_msg(steno_stream_create(engine, model, options, &stream, &error) == STENO_OK, "%s",
-        error.message);
-    return stream;
+    fixture_close(&f);
 }
 
 /* Options. */
@@ -52,7 +29,7 @@ static void refuse(steno_stream_options options, steno_status right, const char 
 {
     steno_stream *stream = NULL;
     steno_error error;
-    steno_status status = steno_stream_create(engine, model, &options, &stream, &error);
+    steno_status status = steno_stream_create(f.engine, f.model, &options, &stream, &error);
     ck_assert_msg(status == right, "%s: %s", name, steno_status_name(status));
     ck_assert_ptr_null(stream);
     ck_assert_msg(strncmp(error.message, name, strlen(name)) == 0, "%s: %s", name, error.message);
@@ -60,16 +37,16 @@ static void refuse(steno_stream_options options, steno_status right, const char 
 
 #define REFUSE(field, value)                                                                       \
     do {                                                                                           \
-        steno_stream_options changed = defaults();                                                 \
+        steno_stream_options changed = fixture_options();                                          \
         changed.field = value;                                                                     \
         refuse(changed, STENO_ERROR_ARGUMENT, #field);                                             \
     } while (0)
 
 #define ACCEPT(field, value)                                                                       \
     do {                                                                                           \
-        steno_stream_options changed = defaults();                                                 \
+        steno_stream_options changed = fixture_options();                                          \
         changed.field = value;                                                                     \
-        steno_stream_destroy(create(&changed));                                                    \
+        steno_stream_destroy(fixture_stream(&f, &changed));                                        \
     } while (0)
 
 START_TEST(test_options_out_of_range)
@@ -98,11 +75,12 @@ START_TEST(test_options_out_of_range)
     REFUSE(token_bonus, INFINITY);
     REFUSE(backlog_ms, 1279);
     REFUSE(backlog_ms, 60001);
-    ck_assert_int_eq(steno_stream_create(NULL, model, NULL, &(steno_stream *){NULL}, NULL),
+    ck_assert_int_eq(steno_stream_create(NULL, f.model, NULL, &(steno_stream *){NULL}, NULL),
         STENO_ERROR_ARGUMENT);
-    ck_assert_int_eq(steno_stream_create(engine, NULL, NULL, &(steno_stream *){NULL}, NULL),
+    ck_assert_int_eq(steno_stream_create(f.engine, NULL, NULL, &(steno_stream *){NULL}, NULL),
         STENO_ERROR_ARGUMENT);
-    ck_assert_int_eq(steno_stream_create(engine, model, NULL, NULL, NULL), STENO_ERROR_ARGUMENT);
+    ck_assert_int_eq(
+        steno_stream_create(f.engine, f.model, NULL, NULL, NULL), STENO_ERROR_ARGUMENT);
 }
 END_TEST
 
@@ -129,7 +107,7 @@ START_TEST(test_options_at_their_bounds)
     ACCEPT(beam, 32);
     ACCEPT(backlog_ms, 1280);
     ACCEPT(search, STENO_SEARCH_CTC);
-    steno_stream_destroy(create(NULL));
+    steno_stream_destroy(fixture_stream(&f, NULL));
     steno_stream_destroy(NULL);
 }
 END_TEST
@@ -144,14 +122,14 @@ START_TEST(test_a_chunk_the_model_lacks)
     void *bytes = tiny_model_write(&config, &size);
     const char *path = fixture_file("small.safetensors", bytes, size);
     free(bytes);
-    steno_model *all = model;
-    ck_assert_int_eq(steno_model_open(path, NULL, &model, NULL), STENO_OK);
-    steno_stream_options options = defaults();
+    steno_model *all = f.model;
+    ck_assert_int_eq(steno_model_open(path, NULL, &f.model, NULL), STENO_OK);
+    steno_stream_options options = fixture_options();
     refuse(options, STENO_ERROR_UNSUPPORTED, "chunk_ms");
     options.chunk_ms = 320;
-    steno_stream_destroy(create(&options));
-    steno_model_unref(model);
-    model = all;
+    steno_stream_destroy(fixture_stream(&f, &options));
+    steno_model_unref(f.model);
+    f.model = all;
 }
 END_TEST
 
@@ -159,7 +137,7 @@ END_TEST
 
 START_TEST(test_nothing_fed)
 {
-    steno_stream *stream = create(NULL);
+    steno_stream *stream = fixture_stream(&f, NULL);
     const steno_result *result;
     ck_assert_int_eq(steno_stream_next(stream, &result, NULL), STENO_AGAIN);
     ck_assert_int_eq(steno_stream_wait(stream, 0), STENO_AGAIN);
@@ -176,13 +154,13 @@ END_TEST
 
 START_TEST(test_after_finish)
 {
-    steno_stream *stream = create(NULL);
+    steno_stream *stream = fixture_stream(&f, NULL);
     size_t taken = 99;
-    ck_assert_int_eq(steno_stream_feed(stream, audio, 20000, &taken), STENO_OK);
+    ck_assert_int_eq(steno_stream_feed(stream, f.audio, 20000, &taken), STENO_OK);
     ck_assert_uint_eq(taken, 20000);
     ck_assert_uint_eq(steno_stream_fed_ms(stream), 1250);
     ck_assert_int_eq(steno_stream_finish(stream), STENO_OK);
-    ck_assert_int_eq(steno_stream_feed(stream, audio, 1, &taken), STENO_ERROR_STATE);
+    ck_assert_int_eq(steno_stream_feed(stream, f.audio, 1, &taken), STENO_ERROR_STATE);
     ck_assert_uint_eq(taken, 0);
     ck_assert_int_eq(steno_stream_feed(stream, NULL, 0, &taken), STENO_ERROR_STATE);
     ck_assert_int_eq(steno_stream_finish(stream), STENO_ERROR_STATE);
@@ -194,11 +172,11 @@ END_TEST
 
 START_TEST(test_bad_arguments)
 {
-    steno_stream *stream = create(NULL);
+    steno_stream *stream = fixture_stream(&f, NULL);
     size_t taken;
-    ck_assert_int_eq(steno_stream_feed(NULL, audio, 1, &taken), STENO_ERROR_ARGUMENT);
+    ck_assert_int_eq(steno_stream_feed(NULL, f.audio, 1, &taken), STENO_ERROR_ARGUMENT);
     ck_assert_int_eq(steno_stream_feed(stream, NULL, 1, &taken), STENO_ERROR_ARGUMENT);
-    ck_assert_int_eq(steno_stream_feed(stream, audio, 1, NULL), STENO_ERROR_ARGUMENT);
+    ck_assert_int_eq(steno_stream_feed(stream, f.audio, 1, NULL), STENO_ERROR_ARGUMENT);
     ck_assert_int_eq(steno_stream_feed(stream, NULL, 0, &taken), STENO_OK);
     ck_assert_int_eq(steno_stream_next(stream, NULL, NULL), STENO_ERROR_ARGUMENT);
     ck_assert_int_eq(
@@ -213,17 +191,17 @@ END_TEST
 
 START_TEST(test_nothing_is_allocated_after_creation)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.interim = true;
     options.rate_hz = 44100;
-    steno_stream *stream = create(&options);
+    steno_stream *stream = fixture_stream(&f, &options);
     uint64_t attempts = memory_attempts();
     size_t bytes = steno_stream_bytes(stream);
     ck_assert_uint_gt(bytes, 100000);
     for (int round = 0; round < 3; round++) {
         for (size_t fed = 0; fed < frames;) {
             size_t taken;
-            ck_assert_int_ge(steno_stream_feed(stream, audio + fed, frames - fed, &taken), 0);
+            ck_assert_int_ge(steno_stream_feed(stream, f.audio + fed, frames - fed, &taken), 0);
             fed += taken;
             const steno_result *result;
             while (steno_stream_next(stream, &result, NULL) == STENO_OK)
@@ -241,15 +219,16 @@ END_TEST
 
 START_TEST(test_each_allocation_failing)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.interim = true;
     options.rate_hz = 48000;
-    steno_stream_destroy(create(&options)); /* the engine's working memory is there then */
+    steno_stream_destroy(
+        fixture_stream(&f, &options)); /* the engine's working memory is there then */
     size_t alive = memory_alive();
     for (uint64_t i = 1;; i++) {
         steno_stream *stream = NULL;
         memory_fail_at(memory_attempts() + i);
-        steno_status status = steno_stream_create(engine, model, &options, &stream, NULL);
+        steno_status status = steno_stream_create(f.engine, f.model, &options, &stream, NULL);
         memory_fail_at(0);
         if (status == STENO_OK) {
             ck_assert_uint_gt(i, 20);
@@ -266,13 +245,13 @@ END_TEST
 
 START_TEST(test_the_search_options_count)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.search = STENO_SEARCH_CTC;
-    recognition ctc = recognise(engine, model, &options, audio, frames, NULL);
+    recognition ctc = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     options.search = STENO_SEARCH_JOINT;
-    recognition joint = recognise(engine, model, &options, audio, frames, NULL);
+    recognition joint = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     options.beam = 1;
-    recognition narrow = recognise(engine, model, &options, audio, frames, NULL);
+    recognition narrow = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     ck_assert_str_ne(ctc.report, joint.report);
     ck_assert_str_ne(narrow.report, joint.report);
     recognition_free(&ctc);
@@ -284,10 +263,10 @@ END_TEST
 /* What is said with a language model (or the fixture's model without one) and these options. */
 static recognition say(steno_model *with, steno_search search, float lm_weight)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.search = search;
     options.lm_weight = lm_weight;
-    return recognise(engine, with, &options, audio, frames, NULL);
+    return recognise(f.engine, with, &options, f.audio, frames, NULL);
 }
 
 /* Both kinds of search use the language model, by its weight in the file or in the options, and
@@ -296,7 +275,7 @@ START_TEST(test_the_language_model_counts)
 {
     steno_model *with = fixture_model_lm();
     steno_search search = (steno_search)_i;
-    recognition none = say(model, search, NAN), off = say(with, search, 0);
+    recognition none = say(f.model, search, NAN), off = say(with, search, 0);
     recognition own = say(with, search, NAN), same = say(with, search, FIXTURE_LM_WEIGHT);
     recognition more = say(with, search, 4);
     ck_assert_str_eq(off.report, none.report);
@@ -314,27 +293,27 @@ END_TEST
 
 START_TEST(test_weights_of_a_stream)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.lm_weight = 0.5f;
     refuse(options, STENO_ERROR_UNSUPPORTED, "lm_weight");
 
-    options = defaults();
-    recognition joint = recognise(engine, model, &options, audio, frames, NULL);
+    options = fixture_options();
+    recognition joint = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     options.attention_weight = 0.2f;
-    recognition weighed = recognise(engine, model, &options, audio, frames, NULL);
+    recognition weighed = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     options.attention_weight = NAN;
     options.token_bonus = 2;
-    recognition longer = recognise(engine, model, &options, audio, frames, NULL);
+    recognition longer = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     ck_assert_str_ne(weighed.report, joint.report);
     ck_assert_str_ne(longer.report, joint.report);
     recognition_free(&joint);
     recognition_free(&weighed);
     recognition_free(&longer);
 
-    options = defaults();
+    options = fixture_options();
     options.search = STENO_SEARCH_CTC;
     options.attention_weight = 0;
-    steno_stream_destroy(create(&options));
+    steno_stream_destroy(fixture_stream(&f, &options));
     options.attention_weight = 0.1f;
     refuse(options, STENO_ERROR_ARGUMENT, "attention_weight");
 }

@@ -6,46 +6,22 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/memory.h"
 #include "fixture.h"
 #include "support/recognise.h"
 
 enum { RATE = 16000, SECONDS = 12 };
 
-static steno_model *model;
-static steno_engine *engine;
-static float *audio;
 static const size_t frames = SECONDS * RATE + 137;
+static fixture f;
 
 static void setup(void)
 {
-    model = fixture_model();
-    engine = fixture_engine(2);
-    audio = fixture_audio(frames);
+    fixture_open(&f, frames);
 }
 
 static void teardown(void)
 {
-    free(audio);
-    steno_engine_destroy(engine);
-    steno_model_unref(model);
-    ck_assert_uint_eq(memory_alive(), 0);
-}
-
-static steno_stream_options defaults(void)
-{
-    steno_stream_options options;
-    steno_stream_options_init(&options);
-    return options;
-}
-
-static steno_stream *create(const steno_stream_options *options)
-{
-    steno_stream *stream;
-    steno_error error;
-    ck_assert_msg(steno_stream_create(engine, model, options, &stream, &error) == STENO_OK, "%s",
-        error.message);
-    return stream;
+    fixture_close(&f);
 }
 
 /* Audio in, results out. */
@@ -64,20 +40,20 @@ START_TEST(test_any_cutting_gives_the_same_bytes)
 {
     static const uint32_t rates_hz[] = {16000, 8000, 44100};
     static const uint32_t chunks_ms[] = {160, 640, 1280};
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.rate_hz = rates_hz[_i % 3];
     options.chunk_ms = chunks_ms[_i / 3];
     options.max_alternatives = 3;
     options.channels = _i % 2 ? 2 : 1;
     size_t count = (_i < 3 ? 5 * RATE : frames) / options.channels;
-    recognition whole = recognise(engine, model, &options, audio, count, NULL);
-    recognition odd = recognise(engine, model, &options, audio, count, odd_pieces);
+    recognition whole = recognise(f.engine, f.model, &options, f.audio, count, NULL);
+    recognition odd = recognise(f.engine, f.model, &options, f.audio, count, odd_pieces);
     ck_assert_str_eq(odd.report, whole.report);
     ck_assert_uint_gt(whole.word_count, 3);
     ck_assert_uint_eq(whole.done_ms, whole.fed_ms);
     recognition_free(&odd);
     if (_i == 4) { /* 48 ms a time is enough for this slowest of ways */
-        recognition single = recognise(engine, model, &options, audio, count, one_by_one);
+        recognition single = recognise(f.engine, f.model, &options, f.audio, count, one_by_one);
         ck_assert_str_eq(single.report, whole.report);
         recognition_free(&single);
     }
@@ -94,10 +70,10 @@ START_TEST(test_batched_equals_alone)
     steno_stream_options options[STREAMS];
     size_t lengths[STREAMS], fed[STREAMS] = {0}, finals[STREAMS] = {0}, ended = 0;
     for (size_t i = 0; i < STREAMS; i++) {
-        options[i] = defaults();
+        options[i] = fixture_options();
         options[i].chunk_ms = chunks_ms[i % 4];
         lengths[i] = (2 + i % 5) * RATE + 611 * i;
-        streams[i] = create(&options[i]);
+        streams[i] = fixture_stream(&f, &options[i]);
     }
     char *texts[STREAMS];
     size_t sizes[STREAMS];
@@ -113,7 +89,7 @@ START_TEST(test_batched_equals_alone)
                 if (piece > lengths[i] - fed[i])
                     piece = lengths[i] - fed[i];
                 ck_assert_int_ge(
-                    steno_stream_feed(streams[i], audio + 40 * i + fed[i], piece, &taken), 0);
+                    steno_stream_feed(streams[i], f.audio + 40 * i + fed[i], piece, &taken), 0);
                 fed[i] += taken;
                 if (fed[i] == lengths[i])
                     ck_assert_int_eq(steno_stream_finish(streams[i]), STENO_OK);
@@ -129,7 +105,8 @@ START_TEST(test_batched_equals_alone)
     for (size_t i = 0; i < STREAMS; i++) {
         steno_stream_destroy(streams[i]);
         fclose(out[i]);
-        recognition alone = recognise(engine, model, &options[i], audio + 40 * i, lengths[i], NULL);
+        recognition alone =
+            recognise(f.engine, f.model, &options[i], f.audio + 40 * i, lengths[i], NULL);
         ck_assert_str_eq(texts[i], alone.words);
         ck_assert_uint_eq(finals[i], alone.finals);
         recognition_free(&alone);
@@ -140,19 +117,19 @@ END_TEST
 
 START_TEST(test_results_settings_never_change_words)
 {
-    steno_stream_options options = defaults();
-    recognition usual = recognise(engine, model, &options, audio, frames, NULL);
+    steno_stream_options options = fixture_options();
+    recognition usual = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     options.endpointing = false;
     options.max_utterance_ms = 60000;
-    recognition one = recognise(engine, model, &options, audio, frames, NULL);
+    recognition one = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     ck_assert_str_eq(one.words, usual.words);
     ck_assert_uint_eq(one.finals, 1);
     ck_assert_uint_gt(usual.finals, 1);
-    options = defaults();
+    options = fixture_options();
     options.endpoint_ms = 400;
     options.interim = true;
     options.max_alternatives = 10;
-    recognition rich = recognise(engine, model, &options, audio, frames, odd_pieces);
+    recognition rich = recognise(f.engine, f.model, &options, f.audio, frames, odd_pieces);
     ck_assert_str_eq(rich.words, usual.words);
     ck_assert_uint_gt(rich.interims, 0);
     recognition_free(&usual);
@@ -165,10 +142,10 @@ START_TEST(test_every_length_ends)
 {
     /* Around each boundary of frames, encodings and chunks; what is recognised is all that was
      * fed. */
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.chunk_ms = 320;
     for (size_t length = 1; length < 13000; length += length % 1280 < 6 ? 1 : 211) {
-        recognition r = recognise(engine, model, &options, audio, length, NULL);
+        recognition r = recognise(f.engine, f.model, &options, f.audio, length, NULL);
         ck_assert_uint_eq(r.done_ms, length * 1000 / RATE);
         recognition_free(&r);
     }
@@ -177,13 +154,13 @@ END_TEST
 
 START_TEST(test_full)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.backlog_ms = 1280;
-    steno_stream *stream = create(&options);
+    steno_stream *stream = fixture_stream(&f, &options);
     size_t fed = 0, fulls = 0;
     while (fed < frames) {
         size_t taken;
-        steno_status status = steno_stream_feed(stream, audio + fed, frames - fed, &taken);
+        steno_status status = steno_stream_feed(stream, f.audio + fed, frames - fed, &taken);
         fed += taken;
         if (status == STENO_FULL) {
             fulls++;
@@ -206,11 +183,11 @@ END_TEST
 
 START_TEST(test_finishing_when_full_does_not_spin)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.backlog_ms = 40000; /* several turns, so room comes long before the end */
-    steno_stream *stream = create(&options);
+    steno_stream *stream = fixture_stream(&f, &options);
     size_t taken;
-    while (steno_stream_feed(stream, audio, frames, &taken) != STENO_FULL)
+    while (steno_stream_feed(stream, f.audio, frames, &taken) != STENO_FULL)
         ;
     ck_assert_int_eq(steno_stream_finish(stream), STENO_OK);
     const steno_result *result;
@@ -227,16 +204,16 @@ END_TEST
 
 START_TEST(test_a_reader_who_does_not_read_stops_the_stream_and_loses_nothing)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.backlog_ms = 2000;
     options.endpoint_ms = 400;
-    recognition right = recognise(engine, model, &options, audio, frames, NULL);
+    recognition right = recognise(f.engine, f.model, &options, f.audio, frames, NULL);
     /* Repeats the audio until the results are full as well as the backlog. */
-    steno_stream *stream = create(&options);
+    steno_stream *stream = fixture_stream(&f, &options);
     size_t fed = 0, taken, stuck = 0;
     while (stuck < 20 && fed < 400 * frames) {
         size_t at = fed % frames;
-        steno_status status = steno_stream_feed(stream, audio + at, frames - at, &taken);
+        steno_status status = steno_stream_feed(stream, f.audio + at, frames - at, &taken);
         ck_assert_int_ge(status, 0);
         fed += taken;
         /* The wait releases nothing and says at once that there is something to read. */
@@ -259,11 +236,11 @@ END_TEST
 
 START_TEST(test_a_result_stays_until_the_next_call)
 {
-    steno_stream_options options = defaults();
+    steno_stream_options options = fixture_options();
     options.endpoint_ms = 400;
-    steno_stream *stream = create(&options);
+    steno_stream *stream = fixture_stream(&f, &options);
     size_t taken;
-    steno_stream_feed(stream, audio, 4 * RATE, &taken);
+    steno_stream_feed(stream, f.audio, 4 * RATE, &taken);
     const steno_result *result;
     while (steno_stream_next(stream, &result, NULL) != STENO_OK)
         ck_assert_int_eq(steno_stream_wait(stream, 20000), STENO_OK);
@@ -281,16 +258,16 @@ START_TEST(test_samples_that_are_none)
     /* They are heard as silence or as the loudest sound, and what follows is heard as ever. */
     float *bad = malloc(frames * sizeof *bad), *good = malloc(frames * sizeof *good);
     ck_assert(bad && good);
-    memcpy(bad, audio, frames * sizeof *bad);
-    memcpy(good, audio, frames * sizeof *good);
+    memcpy(bad, f.audio, frames * sizeof *bad);
+    memcpy(good, f.audio, frames * sizeof *good);
     const float values[] = {NAN, INFINITY, -INFINITY, 1e30f, -40000.0f, 1.5f};
     const float heard[] = {0, 0, 0, 1, -1, 1};
     for (size_t i = 0; i < 6 * 50; i++) {
         bad[1000 + 37 * i] = values[i % 6];
         good[1000 + 37 * i] = heard[i % 6];
     }
-    recognition a = recognise(engine, model, NULL, bad, frames, NULL);
-    recognition b = recognise(engine, model, NULL, good, frames, NULL);
+    recognition a = recognise(f.engine, f.model, NULL, bad, frames, NULL);
+    recognition b = recognise(f.engine, f.model, NULL, good, frames, NULL);
     ck_assert_str_eq(a.report, b.report);
     recognition_free(&a);
     recognition_free(&b);
@@ -307,14 +284,14 @@ START_TEST(test_channels)
     ck_assert_ptr_nonnull(three);
     for (size_t i = 0; i < count; i++) {
         three[3 * i] = (float)(i % 17) / 17;
-        three[3 * i + 1] = audio[i];
-        three[3 * i + 2] = -audio[i];
+        three[3 * i + 1] = f.audio[i];
+        three[3 * i + 2] = -f.audio[i];
     }
-    steno_stream_options options = defaults();
-    recognition right = recognise(engine, model, &options, audio, count, NULL);
+    steno_stream_options options = fixture_options();
+    recognition right = recognise(f.engine, f.model, &options, f.audio, count, NULL);
     options.channels = 3;
     options.channel = 2;
-    recognition chosen = recognise(engine, model, &options, three, count, odd_pieces);
+    recognition chosen = recognise(f.engine, f.model, &options, three, count, odd_pieces);
     ck_assert_str_eq(chosen.report, right.report);
     recognition_free(&right);
     recognition_free(&chosen);

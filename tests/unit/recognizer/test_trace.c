@@ -14,23 +14,16 @@
 
 enum { RATE = 16000, FRAMES = 9 * RATE + 77, MAX_TOKENS = 1000, MAX_ENCODINGS = 200, BINS = 80 };
 
-static steno_model *model;
-static steno_engine *engine;
-static float *audio;
+static fixture f;
 
 static void setup(void)
 {
-    model = fixture_model();
-    engine = fixture_engine(2);
-    audio = fixture_audio(FRAMES);
+    fixture_open(&f, FRAMES);
 }
 
 static void teardown(void)
 {
-    free(audio);
-    steno_engine_destroy(engine);
-    steno_model_unref(model);
-    ck_assert_uint_eq(memory_alive(), 0);
+    fixture_close(&f);
 }
 
 /* All that is told, with the order checked on the way. */
@@ -86,7 +79,7 @@ static void gather_segment(void *context, const steno_trace_segment *told)
     for (size_t i = 0; i < told->count; i++) {
         const steno_trace_token *t = &told->tokens[i];
         double sum = 0;
-        ck_assert_str_eq(t->text, steno_model_token(model, t->token));
+        ck_assert_str_eq(t->text, steno_model_token(f.model, t->token));
         ck_assert(t->probability > 0 && t->probability <= 1);
         ck_assert_uint_le(t->trigger, t->frame);
         ck_assert_uint_lt(t->frame, told->end);
@@ -131,8 +124,7 @@ static steno_trace trace_of(gathered *g)
 
 static steno_stream_options options_of(const steno_trace *trace)
 {
-    steno_stream_options options;
-    steno_stream_options_init(&options);
+    steno_stream_options options = fixture_options();
     ck_assert_ptr_null(options.trace);
     options.chunk_ms = 320;
     options.interim = true;
@@ -163,10 +155,10 @@ START_TEST(the_same_results)
     steno_stream_options plain = options_of(NULL), traced = options_of(&of_whole),
                          cut = options_of(&of_pieces), idle = options_of(&none);
     plain.search = traced.search = cut.search = idle.search = (steno_search)_i;
-    recognition r[] = {recognise(engine, model, &plain, audio, FRAMES, NULL),
-        recognise(engine, model, &traced, audio, FRAMES, NULL),
-        recognise(engine, model, &cut, audio, FRAMES, odd_pieces),
-        recognise(engine, model, &idle, audio, FRAMES, NULL)};
+    recognition r[] = {recognise(f.engine, f.model, &plain, f.audio, FRAMES, NULL),
+        recognise(f.engine, f.model, &traced, f.audio, FRAMES, NULL),
+        recognise(f.engine, f.model, &cut, f.audio, FRAMES, odd_pieces),
+        recognise(f.engine, f.model, &idle, f.audio, FRAMES, NULL)};
     ck_assert_uint_gt(r[0].word_count, 5);
     for (size_t i = 1; i < 4; i++)
         ck_assert_str_eq(r[0].report, r[i].report);
@@ -197,38 +189,38 @@ START_TEST(the_numbers_of_the_stages)
     static gathered g;
     steno_trace trace = trace_of(&g);
     steno_stream_options options = options_of(&trace);
-    recognition r = recognise(engine, model, &options, audio, FRAMES, NULL);
+    recognition r = recognise(f.engine, f.model, &options, f.audio, FRAMES, NULL);
     recognition_free(&r);
 
     ck_assert_uint_gt(g.sample_count, FRAMES);
-    ck_assert_mem_eq(g.samples, audio, FRAMES * sizeof(float));
+    ck_assert_mem_eq(g.samples, f.audio, FRAMES * sizeof(float));
     for (size_t i = FRAMES; i < g.sample_count; i++)
         ck_assert(g.samples[i] == 0);
 
     frontend *front = NULL;
-    ck_assert_int_eq(frontend_create(&model->config.frontend, model->mean, model->inverse_deviation,
-                         &front, NULL),
+    ck_assert_int_eq(frontend_create(&f.model->config.frontend, f.model->mean,
+                         f.model->inverse_deviation, &front, NULL),
         STENO_OK);
     ck_assert_uint_eq(frontend_frames_after(front, g.sample_count), g.frame_count);
     float *frames = memory_allocate(g.frame_count * BINS, sizeof *frames);
     frontend_feed(front, g.samples, g.sample_count, frames);
     ck_assert_mem_eq(frames, g.frames, g.frame_count * BINS * sizeof(float));
 
-    const model_config *c = &model->config;
+    const model_config *c = &f.model->config;
     encoder_state *state = NULL;
     nn_scratch *scratch = NULL;
     ctc *head = NULL;
-    ck_assert_int_eq(encoder_state_create(model->encoder, 4, &state, NULL), STENO_OK);
+    ck_assert_int_eq(encoder_state_create(f.model->encoder, 4, &state, NULL), STENO_OK);
     ck_assert_int_eq(
-        nn_scratch_create(encoder_scratch(model->encoder) + (1 << 20), &scratch, NULL), STENO_OK);
+        nn_scratch_create(encoder_scratch(f.model->encoder) + (1 << 20), &scratch, NULL), STENO_OK);
     ck_assert_int_eq(
-        ctc_create(&c->decoder, model->weights, model->ops, NN_PRECISION_F32, 128, &head, NULL),
+        ctc_create(&c->decoder, f.model->weights, f.model->ops, NN_PRECISION_F32, 128, &head, NULL),
         STENO_OK);
     float *encodings = memory_allocate(g.encoding_count * c->encoder.dimension, sizeof(float));
     float *expected = memory_allocate(g.encoding_count * 12, sizeof(float));
     encoder_item item = {state, frames, g.frame_count, encodings};
     ck_assert_uint_eq(encoder_encodings_after(state, g.frame_count), g.encoding_count);
-    encoder_forward(model->encoder, scratch, &item, 1);
+    encoder_forward(f.model->encoder, scratch, &item, 1);
     ctc_forward(head, scratch, encodings, g.encoding_count, expected);
     /* The reference operators do not care how rows are batched. */
     ck_assert_mem_eq(expected, g.ctc, g.encoding_count * 12 * sizeof(float));
@@ -250,7 +242,7 @@ START_TEST(mixed_and_resampled)
     steno_stream_options options = options_of(&trace);
     options.rate_hz = 8000;
     options.channels = 2;
-    recognition r = recognise(engine, model, &options, audio, FRAMES / 2 / 2, NULL);
+    recognition r = recognise(f.engine, f.model, &options, f.audio, FRAMES / 2 / 2, NULL);
     recognition_free(&r);
     ck_assert_uint_ge(g.sample_count, FRAMES / 2 - 4);
     ck_assert_uint_gt(g.encoding_count, 40);
@@ -263,7 +255,7 @@ START_TEST(only_what_is_asked_for)
     steno_trace trace = trace_of(&g);
     trace = (steno_trace){.frames = trace.frames, .context = &g};
     steno_stream_options options = options_of(&trace);
-    recognition r = recognise(engine, model, &options, audio, FRAMES, NULL);
+    recognition r = recognise(f.engine, f.model, &options, f.audio, FRAMES, NULL);
     recognition_free(&r);
     ck_assert_uint_gt(g.frame_count, 100);
     ck_assert_uint_eq(g.sample_count + g.encoding_count + g.segments + g.turns, 0);
@@ -273,9 +265,7 @@ END_TEST
 static steno_stream *create(const steno_trace *trace)
 {
     steno_stream_options options = options_of(trace);
-    steno_stream *stream = NULL;
-    ck_assert_int_eq(steno_stream_create(engine, model, &options, &stream, NULL), STENO_OK);
-    return stream;
+    return fixture_stream(&f, &options);
 }
 
 START_TEST(memory_is_taken_at_creation)
@@ -288,7 +278,7 @@ START_TEST(memory_is_taken_at_creation)
     const steno_result *result;
     steno_status status;
     for (size_t fed = 0, taken; fed < FRAMES; fed += taken)
-        if (steno_stream_feed(traced, audio + fed, FRAMES - fed, &taken) == STENO_FULL)
+        if (steno_stream_feed(traced, f.audio + fed, FRAMES - fed, &taken) == STENO_FULL)
             steno_stream_wait(traced, -1);
     steno_stream_finish(traced);
     while ((status = steno_stream_next(traced, &result, NULL)) != STENO_END)
@@ -312,7 +302,7 @@ START_TEST(failing_allocations)
     for (uint64_t failing = 1; status == STENO_ERROR_MEMORY; failing++) {
         size_t alive = memory_alive();
         memory_fail_at(memory_attempts() + failing);
-        status = steno_stream_create(engine, model, &options, &stream, NULL);
+        status = steno_stream_create(f.engine, f.model, &options, &stream, NULL);
         memory_fail_at(0);
         if (status != STENO_OK)
             ck_assert_uint_eq(memory_alive(), alive);
@@ -325,13 +315,13 @@ END_TEST
 START_TEST(names_of_tokens)
 {
     steno_model_info info;
-    steno_model_get_info(model, &info);
-    ck_assert_str_eq(steno_model_token(model, 0), "");
-    ck_assert_str_eq(steno_model_token(model, 1), " b");
-    ck_assert_str_eq(steno_model_token(model, 2), "c");
-    ck_assert_str_ne(steno_model_token(model, info.tokens), "");
-    ck_assert_str_eq(steno_model_token(model, info.tokens + 1), "");
-    ck_assert_str_eq(steno_model_token(model, UINT32_MAX), "");
+    steno_model_get_info(f.model, &info);
+    ck_assert_str_eq(steno_model_token(f.model, 0), "");
+    ck_assert_str_eq(steno_model_token(f.model, 1), " b");
+    ck_assert_str_eq(steno_model_token(f.model, 2), "c");
+    ck_assert_str_ne(steno_model_token(f.model, info.tokens), "");
+    ck_assert_str_eq(steno_model_token(f.model, info.tokens + 1), "");
+    ck_assert_str_eq(steno_model_token(f.model, UINT32_MAX), "");
 }
 END_TEST
 
