@@ -16,6 +16,8 @@ from ctypes import Structure, byref, c_double, c_float, c_int64, c_uint32, c_voi
 
 import torch
 
+import features
+
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kernels")
 # Sums may be taken in any order; NaN and infinity stay what they are, for clipping to see them.
 FLAGS = (
@@ -243,6 +245,26 @@ class SubsamplingFunction(torch.autograd.Function):
         _memory.give(ctx.kept)
         ctx.kept = ctx.frames = None
         return (None, None, *gradients)
+
+
+class LogMel(torch.nn.Module):
+    """features.LogMel."""
+
+    def __init__(self):
+        super().__init__()
+        library()
+        self.plain = features.LogMel()
+
+    def forward(self, samples):
+        out = torch.empty(samples.shape[0], -(-samples.shape[1] // features.HOP), features.BINS)
+        library().log_mel(
+            *(c_int64(size) for size in samples.shape),
+            _pointer(samples),
+            _pointer(self.plain.window),
+            _pointer(self.plain.mel),
+            _pointer(out),
+        )
+        return out
 
 
 def fits(config):

@@ -247,7 +247,6 @@ def worker(rank, arguments, network, clock):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[rank % len(cores)]})
         os.nice(10 if rank else 0)  # only the first insists on its core
-    log_mel = LogMel().to(device)
     optimiser = optimiser_of(network, arguments.rate)
     checkpoint_path = os.path.join(arguments.out, "checkpoint.pt")
     average = Average(network, 0.998)
@@ -259,6 +258,7 @@ def worker(rank, arguments, network, clock):
         average.count = checkpoint["average_count"]
     network.train()
     fast = not arguments.plain and use_kernels(network, arguments, rank)
+    log_mel = fused.LogMel() if fast else LogMel().to(device)
     begin, step, sums = time.time(), 0, {}
     last_save, last_report, last_evaluation = begin, begin, begin
 

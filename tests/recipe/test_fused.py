@@ -16,6 +16,7 @@ try:
     import torch
 
     import fused
+    from features import LogMel
     from network import Config, Dropout, Network
     from train import Average, optimiser_of, take_step
 
@@ -221,6 +222,18 @@ class Fused(unittest.TestCase):
         for key, state in states[0].items():
             for part, value in state.items():
                 self.assert_close(states[1][key][part], value, part, 1e-5)
+
+    def test_log_mel(self):
+        plain, fast, exact = LogMel(), fused.LogMel(), LogMel().double()
+        generator = torch.Generator().manual_seed(8)
+        for shape in ((1, 1), (3, 159), (1, 160), (2, 16 * 160), (2, 16 * 160 + 1), (4, 20000)):
+            samples = torch.randn(shape, generator=generator) * 0.1
+            samples[0, shape[1] // 2 :] *= 1e-7  # below the floor
+            ours, theirs, true = fast(samples), plain(samples), exact(samples.double())
+            self.assertEqual(ours.shape, theirs.shape)
+            # Both take sums of 512 in f32, in different orders.
+            most = max(1e-5, 10 * float((theirs - true).abs().max()))
+            self.assertLess(float((ours - true).abs().max()), most, shape)
 
     def test_what_does_not_fit(self):
         for change in (dict(dimension=24), dict(feed_forward=20), dict(subsampling=2), dict(kernel=33)):

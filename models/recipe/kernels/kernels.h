@@ -127,8 +127,8 @@ static inline float dropout_factor(struct dropout dropout, uint32_t place)
 void product(int64_t n, int64_t m, int64_t k, const float *a, int a_transposed, const float *b,
     int b_transposed, int add, float *out);
 
-/* The same with a and b rounded to fixed point.  Returns 0, and does nothing, where the processor has no
- * instructions for it (product_fixed.c). */
+/* The same with a and b rounded to fixed point.  Returns 0, and does nothing, where the processor
+ * has no instructions for it (product_fixed.c). */
 int product_fixed(int64_t n, int64_t m, int64_t k, const float *a, int a_transposed, const float *b,
     int b_transposed, int add, float *out);
 
