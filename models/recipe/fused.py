@@ -1,4 +1,4 @@
-"""The encoder and the optimiser by the kernels in kernels/, for training on a CPU.
+"""The network and the optimiser by the kernels in kernels/, for training on a CPU.
 
 network.py stays the definition: use(network) changes how it computes, not what.  The kernels are
 compiled when first used, for this processor, into ~/.cache/steno (or $XDG_CACHE_HOME/steno), and
@@ -15,6 +15,7 @@ import tempfile
 from ctypes import Structure, byref, c_double, c_float, c_int64, c_uint32, c_void_p
 
 import torch
+from torch.nn import functional as F
 
 import features
 
@@ -42,6 +43,13 @@ class SubsamplingShape(Structure):  # struct subsampling in subsampling.c
     _fields_ = [
         (name, c_int64) for name in "batch rows longest stages bins channels dimension frame_rows".split()
     ] + [("offsets", c_void_p)]
+
+
+class DecoderShape(Structure):  # struct decoder in decoder.c
+    _fields_ = [
+        (name, c_int64)
+        for name in "batch time steps dimension lstm attention window taps look_ahead".split()
+    ] + [(name, c_void_p) for name in "counts tokens triggers starts".split()]
 
 
 class Weight(Structure):  # struct weight in optimiser.c
@@ -120,8 +128,9 @@ def library():
             kernels = ctypes.CDLL(compile_kernels())
         except OSError as error:
             raise Unavailable(str(error)) from error
-        for name in ("block_kept", "block_scratch", "subsampling_kept", "subsampling_scratch"):
-            getattr(kernels, name).restype = c_int64
+        for name in ("block", "subsampling", "decoder"):
+            getattr(kernels, name + "_kept").restype = c_int64
+            getattr(kernels, name + "_scratch").restype = c_int64
         kernels.gradient_square.restype = c_double
         kernels.kernels_set_blas.argtypes = [c_void_p]
         kernels.kernels_set_blas.restype = None
@@ -247,6 +256,56 @@ class SubsamplingFunction(torch.autograd.Function):
         return (None, None, *gradients)
 
 
+class DecoderFunction(torch.autograd.Function):
+    """What Decoder.forward does step by step: [B, S, 4 l] of what enters the gates, encodings, keys ->
+    hidden states and contexts [B, S, l + d], by decoder_forward."""
+
+    @staticmethod
+    def forward(ctx, before, encodings, keys, shape, *parameters):
+        kernels = library()
+        kept = _memory.take(kernels.decoder_kept(byref(shape)))
+        scratch = _memory.take(kernels.decoder_scratch(byref(shape)))
+        out = torch.empty(shape.batch, shape.steps, shape.lstm + shape.dimension)
+        kernels.decoder_forward(
+            byref(shape),
+            _pointers(parameters),
+            _pointer(before),
+            _pointer(encodings),
+            _pointer(keys),
+            _pointer(kept),
+            _pointer(scratch),
+            _pointer(out),
+        )
+        _memory.give(scratch)
+        ctx.shape, ctx.kept, ctx.sizes = shape, kept, (before.shape, keys.shape)
+        ctx.save_for_backward(encodings, *parameters)
+        return out
+
+    @staticmethod
+    def backward(ctx, gradient):
+        kernels, shape, (encodings, *parameters) = library(), ctx.shape, ctx.saved_tensors
+        gradient = gradient.contiguous()
+        before, keys = (torch.empty(size) for size in ctx.sizes)
+        out, gradients = torch.empty_like(encodings), _like(parameters)
+        scratch = _memory.take(kernels.decoder_scratch(byref(shape)))
+        kernels.decoder_backward(
+            byref(shape),
+            _pointers(parameters),
+            _pointer(encodings),
+            _pointer(ctx.kept),
+            _pointer(gradient),
+            _pointer(scratch),
+            _pointers(gradients),
+            _pointer(before),
+            _pointer(out),
+            _pointer(keys),
+        )
+        _memory.give(scratch)
+        _memory.give(ctx.kept)
+        ctx.kept = None
+        return (before, out, keys, None, *gradients)
+
+
 class LogMel(torch.nn.Module):
     """features.LogMel."""
 
@@ -276,6 +335,10 @@ def fits(config):
         and config.kernel <= 31
         and config.subsampling_channels % 16 == 0
         and 4 <= config.subsampling <= 32
+        and config.decoder_lstm % 16 == 0
+        and config.decoder_attention % 16 == 0
+        and config.attention_window % 16 == 0
+        and config.location_width <= config.attention_window
     )
 
 
@@ -351,13 +414,61 @@ def encode(encoder, frames, frame_counts, chunk, listen=()):
     return packing.padded(x, time), counts, heard
 
 
+def decode(decoder, encodings, counts, tokens, triggers, starts):
+    """As Decoder.forward."""
+    config, attention, lstm = decoder.config, decoder.attention, decoder.lstm
+    numbers = [t.contiguous() for t in (counts, tokens, triggers, starts)]
+    shape = DecoderShape(
+        batch=encodings.shape[0],
+        time=encodings.shape[1],
+        steps=tokens.shape[1],
+        dimension=config.dimension,
+        lstm=config.decoder_lstm,
+        attention=config.decoder_attention,
+        window=config.attention_window,
+        taps=config.location_width,
+        look_ahead=config.look_ahead,
+        **{name: t.data_ptr() for name, t in zip(("counts", "tokens", "triggers", "starts"), numbers)},
+    )
+    shape.keep = numbers
+    keys = F.linear(encodings, attention.key.weight, attention.bias)
+    embedded = decoder.dropout(decoder.embedding(tokens))
+    inputs = embedded.shape[2]
+    joined = DecoderFunction.apply(
+        F.linear(embedded, lstm.weight[:, :inputs], lstm.bias),
+        encodings.contiguous(),
+        keys,
+        shape,
+        torch.cat([lstm.weight[:, inputs:], lstm.recurrent], dim=1),
+        (attention.location.weight @ attention.filters["weight"]).t().contiguous(),
+        attention.query.weight,
+        attention.energy["weight"],
+    )
+    return decoder.output(decoder.dropout(joined))
+
+
+@torch.no_grad()
+def ctc_triggers(log_probabilities, tokens, lengths, counts):
+    """As losses.ctc_triggers."""
+    batch, time, classes = log_probabilities.shape
+    width = 2 * tokens.shape[1] + 1
+    scores, back = torch.empty(width), torch.empty(time, width, dtype=torch.uint8)
+    numbers, triggers = [t.contiguous() for t in (tokens, lengths, counts)], torch.empty_like(tokens)
+    library().ctc_triggers(
+        *(c_int64(size) for size in (batch, time, classes, tokens.shape[1])),
+        _pointer(log_probabilities.contiguous()),
+        *(c_void_p(t.data_ptr()) for t in (*numbers, scores, back, triggers)),
+    )
+    return triggers
+
+
 def use(network, exact=True):
     """From now on network trains by the kernels; exact: with products in f32 even where the processor
     is faster in fixed point (product_fixed.c), for all networks of this process.  Raises Unavailable."""
     if not fits(network.config):
         raise Unavailable("the configuration's sizes are not multiples of 16")
     library().kernels_set_fixed(0 if exact else 1)
-    network.encoder.fused = encode
+    network.encoder.fused, network.decoder.fused = encode, decode
 
 
 @torch.no_grad()

@@ -305,6 +305,7 @@ class Decoder(nn.Module):
         self.attention = LocationAttention(config)
         self.output = nn.Linear(config.decoder_lstm + config.dimension, config.tokens)
         self.dropout = Dropout(config.dropout)
+        self.fused = None  # as Encoder's
 
     def start(self, batch, time, device):
         size = self.config.decoder_lstm
@@ -340,6 +341,8 @@ class Decoder(nn.Module):
         step's output is triggered; starts [B, U + 1]: the first encoding of its segment.  Only the
         window that ends look_ahead after the trigger is looked at, gathered step by step.
         Returns logits [B, U + 1, tokens]."""
+        if self.fused and self.training:
+            return self.fused(self, encodings, counts, tokens, triggers, starts)
         config, window = self.config, self.config.attention_window
         batch, time, d = encodings.shape
         keys = self.attention.key(encodings)

@@ -129,7 +129,8 @@ def losses_of(network, log_mel, batch, stage, device, generator, half, attend=Tr
     parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, ctc_counts)
     total = 0.3 * parts["phone"] + parts["ctc"]
     if attend:
-        frames = ctc_triggers(log_probabilities, tokens, lengths, ctc_counts)
+        find_triggers = fused.ctc_triggers if network.decoder.fused else ctc_triggers
+        frames = find_triggers(log_probabilities, tokens, lengths, ctc_counts)
         triggers = torch.div(frames, config.ctc_frames, rounding_mode="floor")
         parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers, half)
         total = total + 0.7 * parts["attention"]

@@ -17,6 +17,7 @@ try:
 
     import fused
     from features import LogMel
+    from losses import ctc_triggers
     from network import Config, Dropout, Network
     from train import Average, optimiser_of, take_step
 
@@ -103,6 +104,24 @@ def loss_of(network, frames, frame_counts, chunk):
     return (values * torch.randn(values.shape, generator=generator)).sum() / counts.sum(), values
 
 
+def decoder_batch(config, counts, steps, generator):
+    """Encodings, counts, tokens, triggers, starts for the decoder: transcripts with pauses, after which
+    it starts afresh; one sees nothing for a while, as after an impossible path."""
+    counts = torch.tensor(counts)
+    encodings = torch.randn(len(counts), int(counts.max()), config.dimension, generator=generator)
+    tokens = torch.randint(1, config.tokens, (len(counts), steps), generator=generator)
+    triggers = torch.rand(len(counts), steps, generator=generator).sort(1).values * (counts[:, None] - 1)
+    triggers, starts = triggers.round().long(), torch.zeros(len(counts), steps, dtype=torch.long)
+    tokens[:, 0] = 0
+    for row in range(len(counts)):
+        for step in torch.randint(0, steps, (steps // 6,), generator=generator).tolist():
+            tokens[row, step], starts[row, step] = 0, triggers[row, step]
+    starts = starts.cummax(1).values
+    if steps > 6:
+        starts[0, 4:6] = int(counts[0])
+    return encodings.requires_grad_(), counts, tokens, triggers, starts
+
+
 class Fused(unittest.TestCase):
     def assert_close(self, ours, theirs, what, tolerance=TOLERANCE):
         self.assertEqual(ours.shape, theirs.shape, what)
@@ -140,6 +159,37 @@ class Fused(unittest.TestCase):
         for config in CONFIGS:
             for chunk in (0, 4):
                 self.compare(config, (300, 77, 1), chunk, 0.3)
+
+    def test_decoder(self):
+        sizes = (dict(), dict(location_width=7, look_ahead=0, decoder_lstm=48), dict(attention_window=16, location_width=5))
+        for number, size in enumerate(sizes):
+            for counts, steps in (((1,), 1), ((40, 90, 7), 23), ((200, 30, 33, 1, 80), 50)):
+                for dropout in (0.0, 0.3):
+                    networks = [make(dict(SMALL, **size), dropout) for _ in range(2)]
+                    fused.use(networks[1])
+                    found = []
+                    for network in networks:
+                        generator = torch.Generator().manual_seed(number)
+                        batch = decoder_batch(network.config, counts, steps, generator)
+                        network.decoder.dropout(torch.ones(1))  # which makes the masks, once
+                        torch.manual_seed(4)
+                        logits = network.decoder(*batch)
+                        (logits * torch.randn(logits.shape, generator=generator)).sum().backward()
+                        gradients = {name: p.grad for name, p in network.decoder.named_parameters()}
+                        found.append({"logits": logits, "encodings": batch[0].grad, **gradients})
+                    for name, value in found[0].items():
+                        self.assert_close(found[1][name], value, f"{name} {size} {counts} {steps} {dropout}")
+
+    def test_triggers(self):
+        generator = torch.Generator().manual_seed(6)
+        for batch, time, longest, classes in ((1, 1, 1, 3), (4, 50, 20, 5), (6, 130, 60, 3), (3, 12, 20, 9)):
+            logits = 4 * torch.randn(batch, time, classes, generator=generator)
+            tokens = torch.randint(1, classes, (batch, longest), generator=generator)
+            lengths = torch.randint(0, longest + 1, (batch,), generator=generator)
+            counts = torch.randint(1, time + 1, (batch,), generator=generator)
+            lengths = torch.minimum(lengths, counts // 2)  # that a path exists
+            given = torch.log_softmax(logits, -1), tokens * (torch.arange(longest) < lengths[:, None]), lengths, counts
+            self.assertTrue(torch.equal(fused.ctc_triggers(*given), ctc_triggers(*given)))
 
     def test_share_dropped(self):
         shape, out = fused.BlockShape(dropout=0.25, seed=12345), torch.empty(100000)
