@@ -38,6 +38,11 @@ class Units(unittest.TestCase):
         self.service.write_text(self.service.read_text() + "[Service]\nNoSuchSetting=1\n")
         self.assertIn("NoSuchSetting", self.analyze("verify", "--man=no", self.service).stderr)
 
+    def test_programs(self):
+        """Nothing that a bare machine lacks."""
+        for program in re.findall(r"(?m)^Exec\w+=(\S+)", self.service.read_text()):
+            self.assertIn(program, (STENOD, "/bin/sh"))
+
     def test_security(self):
         # In tenths; a service that is not hardened has 96.
         result = self.analyze("security", "--offline=true", "--threshold=15", self.service)
