@@ -1,8 +1,11 @@
 # A container with stenod: its Debian packages, built in the first stage and installed in the second.
 #
 #     docker build -t stenod .
-#     docker run -p 50051:50051 -v /etc/stenod:/etc/stenod:ro \
+#     docker run -p 50051:50051 -v /etc/stenod:/etc/stenod:ro --read-only --stop-timeout 60 \
 #         -e STENOD_LISTEN=tls:0.0.0.0:50051 stenod
+#
+# It runs as user 10001, who must be able to read the keys and tokens there: give them to that number
+# (chown 10001), or, where the group steno has them, add --group-add "$(getent group steno | cut -d: -f3)".
 #
 # A container's own loopback is of no use, so it has to be told where to listen: with certificates as
 # above (tls-cert and tls-key in the settings), or with STENOD_ALLOW_PLAINTEXT_BEYOND_LOOPBACK=yes
