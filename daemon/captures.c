@@ -31,6 +31,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/alarms.h"
+#include "daemon/heard.h"
 #include "daemon/sound.h"
 #include "steno/audio.h"
 #include "steno/stream.h"
@@ -243,6 +244,15 @@ static steno_status begin_stream(capture *self, steno_error *error)
     return speech_begin_stream(self->all->speech, &options, &self->stream, &self->model, error);
 }
 
+static void log_final(const capture *self, const steno_result *result)
+{
+    steno_result timed = *result;
+    timed.start_ms += self->origin_ms;
+    timed.end_ms += self->origin_ms;
+    const wire_result heard = {.result = &timed};
+    heard_final(self->all->log, "capture", self->setting->name, &heard);
+}
+
 /* Publishes what there is: STENO_AGAIN, STENO_END, or an error. */
 static steno_status take_results(capture *self, steno_error *error)
 {
@@ -254,6 +264,8 @@ static steno_status take_results(capture *self, steno_error *error)
         steno_status published =
             result->is_final ? captions_publish_final(self->source, result, self->origin_ms)
                              : captions_publish_interim(self->source, result, self->origin_ms);
+        if (result->is_final)
+            log_final(self, result);
         if (published < 0)
             log_say(
                 self->all->log, LOG_LEVEL_ERROR, "capture %s: out of memory", self->setting->name);

@@ -26,7 +26,7 @@ static size_t cut(const char *text)
     return length;
 }
 
-void heard_final(log_sink *log, const char *id, const wire_result *result)
+void heard_final(log_sink *log, const char *whose, const char *id, const wire_result *result)
 {
     assert(result->result->is_final);
     if (!log_wants_transcripts(log) || !log_wants(log, LOG_LEVEL_INFO))
@@ -36,7 +36,7 @@ void heard_final(log_sink *log, const char *id, const wire_result *result)
     snprintf(end, sizeof end, "%" PRIu64, result->result->end_ms);
     snprintf(channel, sizeof channel, "%u", result->channel_tag);
     const log_field fields[] = {
-        {"request_id", id},
+        {whose, id},
         {"channel", result->channel_tag > 0 ? channel : NULL},
         {"begin_ms", begin},
         {"end_ms", end},

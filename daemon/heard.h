@@ -11,8 +11,8 @@
 #include "daemon/wire.h"
 
 /* Writes a final result, of the level info, if the log wants transcripts (log.h): nothing
- * otherwise. What is too long for one entry goes into several, cut between words.  id: what the log
- * knows the call by.  Any thread. */
-void heard_final(log_sink *log, const char *id, const wire_result *result);
+ * otherwise. What is too long for one entry goes into several, cut between words.  Whose it is: a
+ * field and its value, "request_id" of a call or "capture".  Any thread. */
+void heard_final(log_sink *log, const char *whose, const char *id, const wire_result *result);
 
 #endif

@@ -536,7 +536,7 @@ steno_status session_next(session *s, session_output *out, steno_error *error)
     }
     *out = s->waiting[0];
     if (s->setting.log != NULL && !out->is_event && out->result.result->is_final)
-        heard_final(s->setting.log, s->config.log_id, &out->result);
+        heard_final(s->setting.log, "request_id", s->config.log_id, &out->result);
     s->waiting_count--;
     memmove(s->waiting, s->waiting + 1, s->waiting_count * sizeof *s->waiting);
     return STENO_OK;

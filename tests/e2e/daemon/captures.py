@@ -81,8 +81,9 @@ class CapturesTest(speaking.SpeechTest):
             text += "".join(f"{key.rstrip('_')} = {value}\n" for key, value in section.items()
                             if key != "name")
         (self.folder / "stenod.conf").write_text(text)
-        arguments = [word for key, value in options.items()
-                     for word in ("--" + key.replace("_", "-"), value)]
+        arguments = []
+        for key, value in options.items():
+            arguments += ["--" + key.replace("_", "-"), *([] if value is True else [value])]
         return self.serve("--config", self.folder / "stenod.conf", *arguments, model=MODEL)
 
     def watch(self, name, channel=None, metadata=None, reads=True, **fields):

@@ -31,6 +31,17 @@ class CaptureTest(CapturesTest):
     def two_utterances(self):
         return self.speech(self.folder / "two.wav", 1, None, 2, None, 1)
 
+    def test_words_in_the_log_only_when_asked_for(self):
+        path = self.speech(self.folder / "one.wav", 0.5, None, 0.5)
+        expected = self.transcript(path)
+        for options, found in (({}, []), ({"log_transcripts": True}, expected)):
+            program = self.captures({"name": "tape", "file": path}, **options)
+            program.wait_for("capture tape: the file is over")
+            self.watch("tape").wait_for_state(Status.ENDED)
+            lines = [line for line in program.lines if line and "stenod: transcript " in line]
+            self.assertEqual([line.split(" text=")[1].strip('"') for line in lines], found)
+            self.assertTrue(all(" capture=tape begin_ms=" in line for line in lines))
+
     def test_a_file_for_many(self):
         path = self.two_utterances()
         expected = self.transcript(path)

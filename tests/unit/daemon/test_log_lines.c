@@ -152,7 +152,7 @@ static void hear(const char *transcript, uint32_t channel)
         .alternatives = &alternative,
         .alternative_count = 1};
     const wire_result as_sent = {.result = &result, .channel_tag = channel};
-    heard_final(&log_under_test, "mine", &as_sent);
+    heard_final(&log_under_test, "request_id", "mine", &as_sent);
 }
 
 START_TEST(transcripts_only_when_asked_for)
