@@ -60,8 +60,11 @@ static int hex_digit(char digit)
 bool captions_access_read_form(const char *body, char out[TOKEN_MAX_BYTES])
 {
     size_t used = 0;
-    if (strncmp(body, "token=", 6) != 0)
-        return false;
+    while (strncmp(body, "token=", 6) != 0) {
+        body += strcspn(body, "&");
+        if (*body++ == '\0')
+            return false;
+    }
     for (const char *at = body + 6; *at != '\0' && *at != '&'; at++) {
         char one = *at;
         /* A space, of which no token has any. */

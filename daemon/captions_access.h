@@ -17,7 +17,8 @@ bool captions_access_is_own_host(const char *host);
 /* The token that came with a request, in its header or cookie; NULL: none did. */
 const char *captions_access_token(const http_exchange *exchange);
 
-/* The token of a form, "token=TOKEN", decoded; false: there is none, or it can't be one. */
+/* The token of a form, "token=TOKEN" among others, decoded; false: there is none, or it can't be
+ * one. */
 bool captions_access_read_form(const char *body, char out[TOKEN_MAX_BYTES]);
 
 /* Has the browser send the token `text` along with requests of its own pages for what is below

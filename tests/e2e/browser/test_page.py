@@ -1,44 +1,15 @@
-"""The page of `steno inspect` in a real browser: Chromium, driven by playwright-core, which npm
-installs into the build folder.  Skipped where there is no browser, or npm can't get the package."""
+"""The page of `steno inspect` in a real browser."""
 
 import json
 import os
-import pathlib
-import shutil
 import subprocess
-import sys
 import unittest
 
-STENO = os.environ["STENO"]
-SOURCE = pathlib.Path(os.environ["STENO_SOURCE"])
-FOLDER = pathlib.Path(os.environ["BROWSER_FOLDER"])
-MODEL = SOURCE / "models" / "en.safetensors"
+import browsing
+from browsing import CHROMIUM, FOLDER, MODEL, SOURCE, STENO
+
 RECORDING = SOURCE / "tests" / "data" / "speech" / "demo.flac"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 300
-
-
-def install():
-    """Why this can't be run, or None."""
-    if CHROMIUM is None:
-        return "there is no chromium"
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        return "node and npm are not there"
-    if not MODEL.exists():
-        return "the shipped model is not there"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "look.js"):
-        shutil.copy(SOURCE / "tests" / "e2e" / "browser" / name, FOLDER / name)
-    if (FOLDER / "node_modules" / "playwright-core").exists():
-        return None
-    try:
-        subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--fetch-retries", "1",
-             "--fetch-timeout", "20000"],
-            cwd=FOLDER, check=True, capture_output=True, timeout=240)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        return "npm can't get playwright-core"
-    return None
 
 
 class PageTest(unittest.TestCase):
@@ -79,8 +50,5 @@ class PageTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unable = install()
-    if unable:
-        print(f"skipped: {unable}")
-        sys.exit(77)
-    unittest.main()
+    browsing.main("the shipped model is not there" if not MODEL.exists()
+                  else browsing.install("look.js"))

@@ -2,10 +2,10 @@
  * The page of captions without audio, for its tests: the daemon's own hub, page and HTTP server,
  * with captures that hear what standard input says.
  *
- *     captions_server HISTORY READERS TOKENS NAME...
+ *     captions_server HISTORY READERS TOKENS PORT NAME...
  *
- * TOKENS: a file, or "" for none.  Says "captions on PORT" on standard error.  A line each, its
- * parts between tabs, answered by "ok" on standard output:
+ * TOKENS: a file, or "" for none; PORT: 0 for any.  Says "captions on PORT" on standard error.  A
+ * line each, its parts between tabs, answered by "ok" on standard output:
  *
  *     final NAME START_MS TEXT        each word 200 ms long, 100 ms apart
  *     interim NAME SETTLED TEXT       so many words settled
@@ -59,15 +59,17 @@ static void create(parts *self, char **argv, int argc)
     steno_error error;
     captions_setting settings[8];
     size_t count = 0;
-    for (int i = 4; i < argc && count < 8; i++)
+    char address[32];
+    for (int i = 5; i < argc && count < 8; i++)
         settings[count++] = (captions_setting){argv[i], "a test", (uint32_t)atoi(argv[1])};
     check(captions_create(settings, count, &self->captions, &error), &error);
     check(auth_create(&self->auth, &error), &error);
     read_tokens(self->auth, argv[3]);
     check(captions_page_create(self->captions, self->auth, &self->page, &error), &error);
     self->handler = (http_handler){captions_page_answer, self->page};
+    snprintf(address, sizeof(address), "127.0.0.1:%s", argv[4]);
     const http_setting setting = {
-        .address = "127.0.0.1:0",
+        .address = address,
         .handlers = &self->handler,
         .handler_count = 1,
         .max_streams = (unsigned)atoi(argv[2]),
@@ -133,7 +135,7 @@ int main(int argc, char **argv)
     parts self = {0};
     char *line = NULL;
     size_t room = 0;
-    if (argc < 4)
+    if (argc < 5)
         return 2;
     create(&self, argv, argc);
     for (ssize_t length; (length = getline(&line, &room, stdin)) > 0;) {

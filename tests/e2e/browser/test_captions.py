@@ -1,0 +1,139 @@
+"""The page of captions in a real browser, as its readers use it; captions.js has the scenes."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import browsing
+from browsing import CHROMIUM, FOLDER, SOURCE, STENO
+
+sys.path.insert(0, str(SOURCE / "tests" / "e2e" / "daemon"))
+import captions_server  # noqa: E402
+
+PATIENCE = 600
+
+
+class Captions(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.tokens = ""
+        self.server = None
+
+    def serve(self, port=0):
+        self.server = captions_server.Server(("desk", "hall & stage"), tokens=self.tokens, port=port)
+        self.addCleanup(self.server.stop)
+
+    def obey(self, words):
+        """What a scene says is to happen."""
+        if words == ["restart"]:
+            port = self.server.port
+            self.server.stop()
+            self.serve(port)
+        elif words == ["close and drain"]:
+            self.server.say("drain")
+            self.server.say("close")
+        elif words == ["revoke"]:
+            subprocess.run([STENO, "token", "revoke", self.tokens, "alice"], check=True)
+            self.server.say("tokens", self.tokens)
+        else:
+            self.server.say(*words)
+
+    def play(self, scene, token=""):
+        pictures = FOLDER / "captions"
+        pictures.mkdir(exist_ok=True)
+        with open(os.path.join(self.folder, "errors"), "w+", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                ["node", "captions.js", CHROMIUM, str(self.server.port), scene, str(pictures), token],
+                cwd=FOLDER, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+            self.addCleanup(process.stdout.close)
+            self.addCleanup(process.stdin.close)
+            self.addCleanup(process.kill)
+            seen = {}
+            for line in process.stdout:
+                seen = json.loads(line)
+                if "say" in seen:
+                    self.obey(seen["say"])
+                    process.stdin.write("\n")
+                    process.stdin.flush()
+            status = process.wait(PATIENCE)
+            errors.seek(0)
+            self.assertEqual((status, errors.read()), (0, ""))
+        self.assertEqual((seen["messages"], seen["strangers"]), ([], []))
+        return seen
+
+    def test_live(self):
+        self.serve()
+        seen = self.play("live")
+        lines = ["good morning everybody and welcome", "it is good to see so many of you today",
+                 "and this is what is being said"]
+        late = lines + ["nobody sees this yet"]
+        self.assertEqual(seen["title"], "desk – captions")
+        self.assertEqual((seen["settled"], seen["unsettled"]), ("and this is", " what is being set"))
+        final, unsettled, ink = seen["colours"]
+        self.assertEqual((final, ink, seen["paper"]),
+                         ("rgb(255, 255, 255)", "rgb(255, 255, 255)", "rgb(10, 11, 13)"))
+        self.assertNotEqual(unsettled, final)
+        self.assertEqual((seen["live"], seen["interimHidden"]), ("polite", "true"))
+        self.assertEqual((seen["lines"], seen["interimGone"]), (lines, True))
+        self.assertEqual((seen["paused"], seen["resumed"], seen["reloaded"]), (lines, late, late))
+        first, second, third, fourth, kept = seen["sizes"]
+        self.assertGreater(first, 30)
+        self.assertLess(first, second)
+        self.assertLess(second, third)
+        self.assertEqual((fourth, kept), (second, second))
+        self.assertEqual((seen["theme"], seen["themeKept"]), ("rgb(255, 255, 255)",) * 2)
+        self.assertEqual(seen["stops"], [
+            "All captures", "Captions of desk", "Pause", "Smaller text", "Larger text", "Dark",
+            "Full screen", "Save as text", "Save as SRT subtitles", "Save as WebVTT subtitles"])
+        self.assertEqual(set(seen["files"]), {"desk.txt", "desk.srt", "desk.vtt"})
+        self.assertEqual(seen["files"]["desk.txt"].splitlines(), late)
+        self.assertTrue(seen["files"]["desk.srt"].startswith("1\n00:00:01,000 --> "))
+        self.assertTrue(seen["files"]["desk.vtt"].startswith("WEBVTT\n"))
+        self.assertEqual(seen["scrolled"], 0)
+        self.assertLess(seen["atEnd"], 2)
+        self.assertLessEqual(seen["wide"], 0)
+
+    def test_looks(self):
+        self.serve()
+        seen = self.play("looks")
+        self.assertLessEqual(seen["phoneWide"], 0)
+        self.assertGreaterEqual(seen["smallest"], 43.5, "fingers hit them")
+        self.assertEqual(seen["clear"], ["rgba(0, 0, 0, 0)"] * 2)
+        self.assertEqual(seen["bars"], 0)
+        self.assertAlmostEqual(seen["rows"], 2, delta=0.05)
+        self.assertLess(abs(seen["bottom"]), 20, "the newest words are seen")
+        self.assertFalse(seen["styled"], "the policy lets no other style in")
+        self.assertEqual(seen["plain"], ["rgb(255, 255, 255)", ""])
+        self.assertEqual(seen["list"], ["desk a test listening", "hall & stage a test starting"])
+        self.assertEqual(seen["still"], "none")
+
+    def test_back(self):
+        self.serve()
+        seen = self.play("back")
+        self.assertEqual(seen["lines"], ["before it went", "after it came back"])
+        self.assertEqual(seen["last"], ["before it went", "after it came back", "and again"])
+
+    def test_tokens(self):
+        self.tokens = os.path.join(self.folder, "tokens")
+        token = subprocess.run([STENO, "token", "create", self.tokens, "alice"], check=True,
+                               capture_output=True, text=True).stdout.strip()
+        self.serve()
+        seen = self.play("tokens", token)
+        self.assertEqual(seen["asked"], "A token is needed")
+        self.assertEqual(seen["address"], "/captions/desk?size=50")
+        self.assertEqual(seen["handed"], "/captions/desk?lines=2&recent=5")
+        self.assertEqual(seen["cookie"], [{"name": "steno-captions", "httpOnly": True,
+                                           "sameSite": "Strict", "path": "/captions"}])
+        self.assertEqual(seen["scripts"], "")
+
+
+if __name__ == "__main__":
+    browsing.main("built without libmicrohttpd" if os.environ.get("HAS_HTTP") != "1"
+                  else browsing.install("captions.js"))
