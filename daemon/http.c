@@ -35,6 +35,8 @@
 
 /* Beside streams: monitors and pages, which are few and quick. */
 enum { CONNECTIONS = 32, TIMEOUT_SECONDS = 10, BACKLOG = 32 };
+/* What readers get in the end to take what there still is for them. */
+enum { END_MS = 1000 };
 
 struct http {
     /* Constant. */
@@ -50,6 +52,7 @@ struct http {
     unsigned streams;
     struct pollfd *polled; /* [2 + max_streams] */
     uint64_t ask_at_ms;    /* all that rest */
+    uint64_t end_at_ms;    /* 0: not yet */
 
     /* Any thread. */
     _Atomic bool is_ending;
@@ -110,7 +113,9 @@ static int socket_of(const http_exchange *exchange)
 static int patience_ms(const http *self)
 {
     uint64_t now = alarms_now_ms(), patience = INT_MAX;
-    if (self->resting != NULL)
+    if (self->end_at_ms > 0)
+        patience = self->end_at_ms > now ? self->end_at_ms - now : 0;
+    else if (self->resting != NULL)
         patience = self->ask_at_ms > now ? self->ask_at_ms - now : 0;
     MHD_UNSIGNED_LONG_LONG due;
     if (MHD_get_timeout(self->daemon, &due) == MHD_YES && due < patience)
@@ -151,14 +156,22 @@ static void wake_those_due(http *self)
     }
 }
 
+static void run_once(http *self)
+{
+    MHD_run(self->daemon);
+    wait_for_something(self);
+    wake_those_due(self);
+}
+
 static void *run(void *argument)
 {
     http *self = argument;
-    while (!http_is_ending(self)) {
-        MHD_run(self->daemon);
-        wait_for_something(self);
-        wake_those_due(self);
-    }
+    while (!http_is_ending(self))
+        run_once(self);
+    /* Streams end when they have nothing more. */
+    self->end_at_ms = alarms_now_ms() + END_MS;
+    while (self->streams > 0 && alarms_now_ms() < self->end_at_ms)
+        run_once(self);
     return NULL;
 }
 
@@ -295,12 +308,10 @@ void http_destroy(http *self)
         http_ring(self);
         pthread_join(self->thread, NULL);
     }
-    /* It may not be stopped with connections suspended.  Run once more, they say that they end. */
+    /* It may not be stopped with connections suspended. */
     while (self->resting != NULL)
         resume(self, self->resting);
     if (self->daemon != NULL) {
-        MHD_run(self->daemon);
-        MHD_run(self->daemon);
         /* Closes the socket, too, once it is its own. */
         MHD_stop_daemon(self->daemon);
     } else if (self->fd >= 0) {

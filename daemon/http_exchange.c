@@ -120,12 +120,10 @@ static ssize_t on_more(void *context, uint64_t position, char *bytes, size_t siz
     http_exchange *self = context;
     if (self->has_gone)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (http_is_ending(self->server))
-        return MHD_CONTENT_READER_END_OF_STREAM;
     /* Before asking: whoever wakes it from now on means what comes after. */
     atomic_store(&self->is_woken, false);
     size_t written = self->source.fill(self->source.context, bytes, size);
-    if (written == HTTP_END)
+    if (written == HTTP_END || (written == 0 && http_is_ending(self->server)))
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (written == 0)
         http_rest(self->server, self);

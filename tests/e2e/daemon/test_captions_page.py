@@ -286,6 +286,28 @@ class Events(PageTest):
         self.end()
 
 
+    def test_end(self):
+        """Readers get what was said last; one who takes nothing holds nothing up."""
+        server = self.serve(history=3000)
+        readers = [self.read() for _ in range(5)]
+        for reader in readers:
+            reader.all_until("beat")
+        stuck = socket.create_connection(("127.0.0.1", server.port))
+        self.addCleanup(stuck.close)
+        stuck.sendall(b"GET /captions/desk/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        filler = "word " * 500
+        for number in range(1, 2001):
+            server.say("final", "desk", number * 1000, f"final {number} {filler}")
+            if number % 200 == 0:
+                for reader in readers:
+                    reader.finals(200)
+        self.final(2001)
+        self.end()
+        for reader in readers:
+            self.assertEqual(reader.finals(1), ["words number 2001"])
+            self.assertIsNone(reader.next())
+
+
 class Pages(PageTest):
     NASTY = 'a <script>alert("1")</script> & ü/\'%41.srt'
 
