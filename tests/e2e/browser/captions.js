@@ -233,9 +233,8 @@ const scenes = {
     /* Of a real capture: what it hears, until it has ended. */
     async real(browser) {
         const page = await open(browser, "/captions/film");
-        await page.waitForFunction(() => document.getElementById("unsettled").textContent !== ""
-            || document.getElementById("settled").textContent !== "");
-        seen.formed = true;
+        /* A slow browser may come when all is over. */
+        await page.waitForFunction(() => document.getElementById("text").textContent.trim() !== "");
         await picture(page, "real");
         await statusBecomes(page, "Ended");
         seen.lines = await shown(page);

@@ -2,18 +2,22 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import unittest
 
 import browsing
-from browsing import CHROMIUM, FOLDER, SOURCE, STENO
+from browsing import CHROMIUM, FOLDER, MODEL, SOURCE, STENO
 
 sys.path.insert(0, str(SOURCE / "tests" / "e2e" / "daemon"))
 import captions_server  # noqa: E402
 
 PATIENCE = 600
+STENOD = os.environ["STENOD"]
+RECORDING = SOURCE / "tests" / "data" / "speech" / "demo.flac"
+CHUNK = "640"
 
 
 class Captions(unittest.TestCase):
@@ -45,12 +49,12 @@ class Captions(unittest.TestCase):
         else:
             self.server.say(*words)
 
-    def play(self, scene, token=""):
+    def play(self, scene, token="", port=None):
         pictures = FOLDER / "captions"
         pictures.mkdir(exist_ok=True)
         with open(os.path.join(self.folder, "errors"), "w+", encoding="utf-8") as errors:
             process = subprocess.Popen(
-                ["node", "captions.js", CHROMIUM, str(self.server.port), scene, str(pictures), token],
+                ["node", "captions.js", CHROMIUM, str(port or self.server.port), scene, str(pictures), token],
                 cwd=FOLDER, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
             self.addCleanup(process.stdout.close)
             self.addCleanup(process.stdin.close)
@@ -132,6 +136,27 @@ class Captions(unittest.TestCase):
         self.assertEqual(seen["cookie"], [{"name": "steno-captions", "httpOnly": True,
                                            "sameSite": "Strict", "path": "/captions"}])
         self.assertEqual(seen["scripts"], "")
+
+    @unittest.skipUnless(MODEL.exists(), f"{MODEL} is not there")
+    def test_real(self):
+        """What the daemon hears, as steno transcribe does."""
+        settings = os.path.join(self.folder, "stenod.conf")
+        with open(settings, "w", encoding="utf-8") as file:
+            file.write(f"[capture film]\nfile = {RECORDING}\n")
+        daemon = subprocess.Popen(
+            [STENOD, "--config", settings, "--model", MODEL, "--chunk", CHUNK, "--threads", "1",
+             "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--captions-page"],
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(daemon.communicate)
+        self.addCleanup(daemon.kill)
+        port = next(found[1] for line in daemon.stderr
+                    if (found := re.search(r"captions on http://127.0.0.1:(\d+)/captions$", line)))
+        seen = self.play("real", port=port)
+        result = subprocess.run(
+            [STENO, "transcribe", "--chunk", CHUNK, "--model", MODEL, "--threads", "1", RECORDING],
+            check=True, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertTrue(seen["lines"])
+        self.assertEqual(seen["lines"], result.stdout.splitlines())
 
 
 if __name__ == "__main__":
