@@ -448,6 +448,24 @@ START_TEST(opus_time_stamps_are_repaired)
 }
 END_TEST
 
+/* On the last page a time stamp within it tells where the sound ends; one before it can't be. */
+START_TEST(opus_ends_within_its_last_page)
+{
+    struct recording original = recording_load("speech/1993-147964-0003.opus");
+    struct recording shifted = recording_load("speech/1993-147964-0003.opus");
+    unsigned last = 0;
+    while (!(original.bytes[recording_page(original, last) + 5] & 4))
+        last++;
+    shift_page(shifted, last, -1);
+    ck_assert(!ogg_opus_repair(shifted.bytes, shifted.size));
+    shift_page(shifted, last, -100000); /* two seconds; a page has one at most */
+    ck_assert(ogg_opus_repair(shifted.bytes, shifted.size));
+    ck_assert(!ogg_opus_repair(shifted.bytes, shifted.size));
+    free(shifted.bytes);
+    free(original.bytes);
+}
+END_TEST
+
 /* A missing page, another stream and a stream that starts late are not for the repair. */
 START_TEST(opus_with_holes_is_left_alone)
 {
@@ -563,6 +581,7 @@ int main(void)
     tcase_add_test(tests, bad_arguments);
     tcase_add_test(tests, each_allocation_may_fail);
     tcase_add_test(tests, opus_time_stamps_are_repaired);
+    tcase_add_test(tests, opus_ends_within_its_last_page);
     tcase_add_test(tests, opus_with_holes_is_left_alone);
     tcase_add_test(tests, opus_cut_anywhere);
     tcase_add_loop_test(tests, random_damage_does_no_harm, 0, 7);
