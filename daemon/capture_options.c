@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -191,6 +192,21 @@ static bool has(const capture_setting *self, unsigned entry)
     return (self->given >> entry & 1) != 0;
 }
 
+static steno_status check_file(const capture_setting *self, steno_error *error)
+{
+    struct stat there;
+    const char *wrong = NULL;
+    if (stat(self->file, &there) != 0 || access(self->file, R_OK) != 0)
+        wrong = strerror(errno);
+    else if (S_ISFIFO(there.st_mode))
+        wrong = "is a named pipe, which is for fifo";
+    else if (!S_ISREG(there.st_mode))
+        wrong = "is not a regular file";
+    return wrong == NULL ? STENO_OK
+                         : error_set(error, STENO_ERROR_ARGUMENT, "%s: [capture %s]: %s: %s",
+                               self->where, self->name, self->file, wrong);
+}
+
 static steno_status complete(capture_setting *self, steno_error *error)
 {
     int inputs = (self->device != NULL) + (self->file != NULL) + (self->fifo != NULL);
@@ -212,10 +228,7 @@ static steno_status complete(capture_setting *self, steno_error *error)
         return error_set(error, STENO_ERROR_ARGUMENT,
             "%s: [capture %s]: there is no channel %u of %u", self->where, self->name,
             (unsigned)self->channel, (unsigned)self->channels);
-    if (self->file != NULL && access(self->file, R_OK) != 0)
-        return error_set(error, STENO_ERROR_ARGUMENT, "%s: [capture %s]: %s: %s", self->where,
-            self->name, self->file, strerror(errno));
-    return STENO_OK;
+    return self->file != NULL ? check_file(self, error) : STENO_OK;
 }
 
 steno_status capture_options_complete(capture_options *self, steno_error *error)

@@ -48,7 +48,12 @@ static steno_status allocate(sound *self, steno_error *error)
 
 static steno_status open_file(sound *self, steno_error *error)
 {
-    steno_status status = steno_audio_open(self->setting->file, NULL, &self->file, error);
+    struct stat there;
+    const char *path = self->setting->file;
+    /* What has become a pipe since the settings were read would be waited for, for ever. */
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
+        return error_set(error, STENO_ERROR_ARGUMENT, "%s: is not a regular file", path);
+    steno_status status = steno_audio_open(path, NULL, &self->file, error);
     if (status < 0)
         return status;
     const steno_audio_info *info = steno_audio_get_info(self->file);

@@ -239,10 +239,13 @@ class CaptureTest(CapturesTest):
         self.check_order(watcher)
 
     def test_mistakes_in_the_settings(self):
-        config = self.folder / "wrong.conf"
+        config, pipe = self.folder / "wrong.conf", self.folder / "pipe"
+        os.mkfifo(pipe)
         for text, message in (
                 ("[capture a]\n", ":1: [capture a]: nothing to listen to"),
                 ("[capture a]\nfile = /no/such\n", ":1: [capture a]: /no/such: No such file"),
+                (f"[capture a]\nfile = {pipe}\n", f":1: [capture a]: {pipe}: is a named pipe"),
+                ("[capture a]\nfile = /dev\n", ":1: [capture a]: /dev: is not a regular file"),
                 ("\n[capture a b]\n", ":2: \"a b\" can't be a capture's name"),
                 ("[capture a]\nfifo = x\nrate = 8000\nchunk = 13\n",
                  ":1: [capture a]: chunk_ms")):

@@ -63,7 +63,7 @@ START_TEST(three_captures)
                           "phrase = Ada Lovelace, countess=7.5\n"
                           "phrase = Jacquard\n"
                           "[capture tape.1]\n"
-                          "file = /dev/null\n"
+                          "file = /proc/self/exe\n"
                           "loop = yes\n"
                           "[limits]\n"
                           "max-streams = 7\n"
@@ -92,7 +92,7 @@ START_TEST(three_captures)
     capture_options_describe(&all[0], text, sizeof text);
     ck_assert_str_eq(text, "device USB Audio, mono");
     capture_options_describe(&all[1], text, sizeof text);
-    ck_assert_str_eq(text, "file /dev/null, repeated");
+    ck_assert_str_eq(text, "file /proc/self/exe, repeated");
     capture_options_describe(&all[2], text, 8);
     ck_assert_str_eq(text, "fifo /n");
 }
@@ -113,7 +113,7 @@ START_TEST(wrong)
     refused("[capture a]\nfifo = x\nrate = 8000\nencoding = s24\n", ":4: ", "s24");
     refused("[capture a]\ndevice = x\nencoding = s16\n", ":1: ", "encoding is for a fifo");
     refused("[capture a]\ndevice = x\nloop = yes\n", ":1: ", "loop is for a file");
-    refused("[capture a]\nfile = /dev/null\nrate = 8000\n", ":1: ", "rate and channels");
+    refused("[capture a]\nfile = /proc/self/exe\nrate = 8000\n", ":1: ", "rate and channels");
     refused("[capture a]\nfile = /no/such file\n", ":1: [capture a]: /no/such file: ", "No such");
     refused("[capture a]\ndevice = x\nchannels = 2\nchannel = 3\n", ":1: ", "no channel 3 of 2");
     refused("[capture a]\nphrase = Ada=21\n", ":2: Ada=21: ", "not a number from 0 to 20");
@@ -148,10 +148,11 @@ END_TEST
 
 START_TEST(a_change_is_seen)
 {
-    static const char text[] = "[capture a]\nfile = /dev/null\nphrase = b\n";
-    static const char *const others[] = {"", "[capture b]\nfile = /dev/null\nphrase = b\n",
-        "[capture a]\nfile = /dev/null\nphrase = c\n", "[capture a]\nfile = /dev/null\nloop = on\n",
-        "[capture a]\nfile = /dev/null\nphrase = b\nhistory = 4\n"};
+    static const char text[] = "[capture a]\nfile = /proc/self/exe\nphrase = b\n";
+    static const char *const others[] = {"", "[capture b]\nfile = /proc/self/exe\nphrase = b\n",
+        "[capture a]\nfile = /proc/self/exe\nphrase = c\n",
+        "[capture a]\nfile = /proc/self/exe\nloop = on\n",
+        "[capture a]\nfile = /proc/self/exe\nphrase = b\nhistory = 4\n"};
     ck_assert_int_eq(file(text), STENO_OK);
     for (size_t i = 0; i <= sizeof others / sizeof others[0]; i++) {
         bool is_same = i == sizeof others / sizeof others[0];
@@ -170,7 +171,7 @@ START_TEST(each_allocation_failing_once)
     for (uint64_t i = 1; !done; i++) {
         uint64_t before = memory_attempts();
         memory_fail_at(before + i);
-        steno_status status = file("[capture a]\nfile = /dev/null\nphrase = b=2\n"
+        steno_status status = file("[capture a]\nfile = /proc/self/exe\nphrase = b=2\n"
                                    "[capture c]\ndevice = 4\n");
         done = memory_attempts() < before + i;
         memory_fail_at(0);
