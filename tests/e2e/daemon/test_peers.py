@@ -160,14 +160,14 @@ class PythonPackages(speaking.SpeechTest):
         from grpc_health.v1 import health_pb2, health_pb2_grpc
         status = health_pb2.HealthCheckResponse
         for channel in self.connections():
-            stub = health_pb2_grpc.HealthStub(channel)
+            health = health_pb2_grpc.HealthStub(channel)
             ask = lambda call, name: call(health_pb2.HealthCheckRequest(service=name),
                                           timeout=running.PATIENCE)
             for name in ("", *SERVICES):
-                self.assertEqual(ask(stub.Check, name).status, status.SERVING)
-            self.assert_status(grpc.StatusCode.NOT_FOUND, "", lambda: ask(stub.Check, "none"))
+                self.assertEqual(ask(health.Check, name).status, status.SERVING)
+            self.assert_status(grpc.StatusCode.NOT_FOUND, "", lambda: ask(health.Check, "none"))
             for name, first in ((SPEECH, status.SERVING), ("none", status.SERVICE_UNKNOWN)):
-                watch = ask(stub.Watch, name)
+                watch = ask(health.Watch, name)
                 self.assertEqual(next(watch).status, first)
                 watch.cancel()
 
