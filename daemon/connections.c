@@ -364,6 +364,19 @@ static steno_status allow_files(uint32_t most, steno_error *error)
     return STENO_OK;
 }
 
+void connections_leave_room(uint32_t others)
+{
+    struct rlimit files;
+    pthread_mutex_lock(&connections.lock);
+    rlim_t needed = (rlim_t)connections.most + OTHER_FILES + others;
+    pthread_mutex_unlock(&connections.lock);
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
+        files.rlim_cur >= needed)
+        return;
+    files.rlim_cur = needed < files.rlim_max ? needed : files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 steno_status connections_begin(uint32_t most, size_t message_bytes, steno_error *error)
 {
     connections_end();

@@ -31,6 +31,9 @@ void connections_heard(const char *peer, int calls);
 /* Connections of one listening socket are taken without being counted: that of those who watch over
  * the daemon, most of all when it is full.  -1: of none. */
 void connections_spare_listener(int listener);
+/* So many more files may be open, for others than gRPC, as far as the system allows it.  After
+ * begin. */
+void connections_leave_room(uint32_t others);
 /* Whatever comes is taken again.  Fine without begin. */
 void connections_end(void);
 

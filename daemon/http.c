@@ -251,6 +251,7 @@ static steno_status listen_on(http *self, const char *text, steno_error *error)
 static steno_status start(http *self, steno_error *error)
 {
     const unsigned most = CONNECTIONS + self->setting.max_streams;
+    connections_leave_room(most);
     self->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         http_exchange_handle, self, MHD_OPTION_LISTEN_SOCKET, self->fd, MHD_OPTION_NOTIFY_COMPLETED,
         http_exchange_completed, self, MHD_OPTION_CONNECTION_LIMIT, most,

@@ -230,6 +230,20 @@ const scenes = {
         seen.messages = seen.messages.filter((text) => !/401/.test(text));
     },
 
+    /* Of a microphone, which goes away and comes back. */
+    async microphone(browser) {
+        const page = await open(browser, "/captions/hall");
+        await statusBecomes(page, "Listening");
+        await say("speak");
+        await page.waitForFunction(() => document.getElementById("finals").childElementCount > 0);
+        await say("unplug");
+        await statusBecomes(page, "No sound, trying again");
+        seen.lines = await shown(page);
+        await picture(page, "unplugged");
+        await say("plug");
+        await statusBecomes(page, "Listening");
+    },
+
     /* Of a real capture: what it hears, until it has ended. */
     async real(browser) {
         const page = await open(browser, "/captions/film");

@@ -1,32 +1,25 @@
 """The page of captions in a real browser, as its readers use it; captions.js has the scenes."""
 
-import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import browsing
-from browsing import CHROMIUM, FOLDER, MODEL, SOURCE, STENO
+from browsing import MODEL, PATIENCE, SOURCE, STENO
 
 sys.path.insert(0, str(SOURCE / "tests" / "e2e" / "daemon"))
 import captions_server  # noqa: E402
 
-PATIENCE = 600
 STENOD = os.environ["STENOD"]
 RECORDING = SOURCE / "tests" / "data" / "speech" / "demo.flac"
 CHUNK = "640"
 
 
-class Captions(unittest.TestCase):
-    maxDiff = None
-
+class Captions(browsing.SceneTest):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        super().setUp()
         self.tokens = ""
         self.server = None
 
@@ -49,32 +42,9 @@ class Captions(unittest.TestCase):
         else:
             self.server.say(*words)
 
-    def play(self, scene, token="", port=None):
-        pictures = FOLDER / "captions"
-        pictures.mkdir(exist_ok=True)
-        with open(os.path.join(self.folder, "errors"), "w+", encoding="utf-8") as errors:
-            process = subprocess.Popen(
-                ["node", "captions.js", CHROMIUM, str(port or self.server.port), scene, str(pictures), token],
-                cwd=FOLDER, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
-            self.addCleanup(process.stdout.close)
-            self.addCleanup(process.stdin.close)
-            self.addCleanup(process.kill)
-            seen = {}
-            for line in process.stdout:
-                seen = json.loads(line)
-                if "say" in seen:
-                    self.obey(seen["say"])
-                    process.stdin.write("\n")
-                    process.stdin.flush()
-            status = process.wait(PATIENCE)
-            errors.seek(0)
-            self.assertEqual((status, errors.read()), (0, ""))
-        self.assertEqual((seen["messages"], seen["strangers"]), ([], []))
-        return seen
-
     def test_live(self):
         self.serve()
-        seen = self.play("live")
+        seen = self.play("live", self.server.port)
         lines = ["good morning everybody and welcome", "it is good to see so many of you today",
                  "and this is what is being said"]
         late = lines + ["nobody sees this yet"]
@@ -106,7 +76,7 @@ class Captions(unittest.TestCase):
 
     def test_looks(self):
         self.serve()
-        seen = self.play("looks")
+        seen = self.play("looks", self.server.port)
         self.assertLessEqual(seen["phoneWide"], 0)
         self.assertGreaterEqual(seen["smallest"], 43.5, "fingers hit them")
         self.assertEqual(seen["clear"], ["rgba(0, 0, 0, 0)"] * 2)
@@ -120,7 +90,7 @@ class Captions(unittest.TestCase):
 
     def test_back(self):
         self.serve()
-        seen = self.play("back")
+        seen = self.play("back", self.server.port)
         self.assertEqual(seen["lines"], ["before it went", "after it came back"])
         self.assertEqual(seen["last"], ["before it went", "after it came back", "and again"])
 
@@ -129,7 +99,7 @@ class Captions(unittest.TestCase):
         token = subprocess.run([STENO, "token", "create", self.tokens, "alice"], check=True,
                                capture_output=True, text=True).stdout.strip()
         self.serve()
-        seen = self.play("tokens", token)
+        seen = self.play("tokens", self.server.port, token)
         self.assertEqual(seen["asked"], "A token is needed")
         self.assertEqual(seen["address"], "/captions/desk?size=50")
         self.assertEqual(seen["handed"], "/captions/desk?lines=2&recent=5")
@@ -151,7 +121,7 @@ class Captions(unittest.TestCase):
         self.addCleanup(daemon.kill)
         port = next(found[1] for line in daemon.stderr
                     if (found := re.search(r"captions on http://127.0.0.1:(\d+)/captions$", line)))
-        seen = self.play("real", port=port)
+        seen = self.play("real", port)
         result = subprocess.run(
             [STENO, "transcribe", "--chunk", CHUNK, "--model", MODEL, "--threads", "1", RECORDING],
             check=True, capture_output=True, text=True, timeout=PATIENCE)
