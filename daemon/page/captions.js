@@ -233,7 +233,8 @@
     /* The browser tries again by itself, unless it was refused. */
     function lose() {
         setConnection(connection.capture ? "Reconnecting…" : "Connecting…");
-        setInterim("", "");
+        if (!interim.hidden && !isPaused)
+            change(() => setInterim("", ""));
         finals.setAttribute("aria-live", "off");
         if (source.readyState !== EventSource.CLOSED)
             return;
