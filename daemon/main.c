@@ -5,6 +5,7 @@
  * of their own: the first SIGTERM or SIGINT drains, the second ends at once, SIGHUP reloads.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -112,8 +113,30 @@ static int run(
 
 /* ---- Settings ---- */
 
+/* Where a standard descriptor is closed, a client's socket or a file would become what the log is
+ * written to. */
+static void hold_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* What was printed is written, or it is said why not. */
+static int finish_printing(log_sink *log)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_SUCCESS;
+    log_say(log, LOG_LEVEL_ERROR, "standard output: %s", strerror(errno));
+    return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_descriptors();
     if (microphone_is_asked_for(argc, argv))
         return microphone_main(argv);
     daemon_options options;
@@ -136,10 +159,13 @@ int main(int argc, char **argv)
         result = EXIT_USAGE;
     } else if (options.help) {
         options_print_help(stdout);
+        result = finish_printing(&log);
     } else if (options.version) {
         printf("stenod %s\n", steno_version());
+        result = finish_printing(&log);
     } else if (options.check_config) {
         printf("The settings are right.\n");
+        result = finish_printing(&log);
     } else {
         log_set(&log, (log_level)options.log_level, (log_format)options.log_format);
         log_set_transcripts(&log, options.log_transcripts);

@@ -97,6 +97,29 @@ class Settings(DaemonTest):
             self.assertIn(option, manual)
         self.assertRegex(self.run_stenod("--version").stdout, r"^stenod \d+\.\d+\.\d+\n$")
 
+    def test_output_that_can_not_be_written(self):
+        for option in ("--help", "--version", "--check-config"):
+            with open("/dev/full", "wb") as full:
+                result = subprocess.run([STENOD, option], stdout=full, stderr=subprocess.PIPE,
+                                        text=True, env=self.environment(), check=False)
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stderr, "stenod: standard output: No space left on device\n")
+
+    def test_standard_descriptors_that_are_closed(self):
+        """No socket takes their place, which the log would then be written to."""
+        place = self.folder / "stenod.sock"
+        with subprocess.Popen(
+                ["sh", "-c", "exec \"$@\" >&- 2>&-", "sh", STENOD, "--model", TINY_MODEL,
+                 "--threads", "1", "--listen", f"unix:{place}"], env=self.environment()) as program:
+            try:
+                self.assertTrue(eventually(place.exists))
+                self.assertEqual(self.check(self.channel(f"unix:{place}")), Status.SERVING)
+                for number in (1, 2):
+                    self.assertEqual(os.readlink(f"/proc/{program.pid}/fd/{number}"), "/dev/null")
+            finally:
+                program.terminate()
+            self.assertEqual(program.wait(PATIENCE), 0)
+
     def test_check_config(self):
         good = self.folder / "good.conf"
         good.write_text("# comment\nmodel = /m # 1\n\n[server]\nlisten = 127.0.0.1:1, unix:/x\n"
