@@ -15,7 +15,6 @@ import tempfile
 from ctypes import Structure, byref, c_double, c_float, c_int64, c_uint32, c_void_p
 
 import torch
-from torch.nn import functional as F
 
 import features
 
@@ -131,6 +130,7 @@ def library():
         for name in ("block", "subsampling", "decoder"):
             getattr(kernels, name + "_kept").restype = c_int64
             getattr(kernels, name + "_scratch").restype = c_int64
+        kernels.ctc_scratch.restype = c_int64
         kernels.gradient_square.restype = c_double
         kernels.kernels_set_blas.argtypes = [c_void_p]
         kernels.kernels_set_blas.restype = None
@@ -306,6 +306,63 @@ class DecoderFunction(torch.autograd.Function):
         return (before, out, keys, None, *gradients)
 
 
+class CtcFunction(torch.autograd.Function):
+    """logits [B, N, V + 1] -> losses [B], infinite where no path exists; their log softmax, which
+    gets no gradient.  By ctc_loss in ctc.c."""
+
+    @staticmethod
+    def forward(ctx, logits, tokens, lengths, counts):
+        batch, time, classes = logits.shape
+        numbers = [t.contiguous() for t in (tokens, lengths, counts)]
+        losses, probabilities = torch.empty(batch), torch.empty_like(logits)
+        gradient = torch.empty_like(logits)
+        sizes = [c_int64(size) for size in (batch, time, classes, tokens.shape[1])]
+        scratch = _memory.take(library().ctc_scratch(sizes[1], sizes[3]))
+        library().ctc_loss(
+            *sizes,
+            _pointer(logits),
+            *(c_void_p(t.data_ptr()) for t in (*numbers, scratch, probabilities, losses, gradient)),
+        )
+        _memory.give(scratch)
+        ctx.save_for_backward(gradient)
+        ctx.mark_non_differentiable(probabilities)
+        return losses, probabilities
+
+    @staticmethod
+    def backward(ctx, losses, probabilities):
+        return ctx.saved_tensors[0] * losses[:, None, None], None, None, None
+
+
+class LinearFunction(torch.autograd.Function):
+    """x [n, k], weight [m, k], bias [m] -> x weight^T + bias [n, m], by product."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias):
+        ctx.save_for_backward(x, weight)
+        return _product(x, 0, weight, 1, bias.expand(x.shape[0], -1).contiguous())
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x, weight), gradient = ctx.saved_tensors, gradient.contiguous()
+        return _product(gradient, 0, weight, 0), _product(gradient, 1, x, 0), gradient.sum(0)
+
+
+def _product(a, a_transposed, b, b_transposed, out=None):
+    """a b, each lying transposed or not; out, if given, is added to."""
+    n, k = (a.shape[1], a.shape[0]) if a_transposed else a.shape
+    m, add = b.shape[0] if b_transposed else b.shape[1], int(out is not None)
+    out = torch.empty(n, m) if out is None else out
+    sizes = [c_int64(size) for size in (n, m, k)]
+    library().product(*sizes, _pointer(a), a_transposed, _pointer(b), b_transposed, add, _pointer(out))
+    return out
+
+
+def linear(x, weight, bias):
+    """As torch.nn.functional.linear."""
+    rows = x.reshape(-1, x.shape[-1])
+    return LinearFunction.apply(rows, weight.contiguous(), bias).view(*x.shape[:-1], -1)
+
+
 class LogMel(torch.nn.Module):
     """features.LogMel."""
 
@@ -431,11 +488,11 @@ def decode(decoder, encodings, counts, tokens, triggers, starts):
         **{name: t.data_ptr() for name, t in zip(("counts", "tokens", "triggers", "starts"), numbers)},
     )
     shape.keep = numbers
-    keys = F.linear(encodings, attention.key.weight, attention.bias)
+    keys = linear(encodings, attention.key.weight, attention.bias)
     embedded = decoder.dropout(decoder.embedding(tokens))
     inputs = embedded.shape[2]
     joined = DecoderFunction.apply(
-        F.linear(embedded, lstm.weight[:, :inputs], lstm.bias),
+        linear(embedded, lstm.weight[:, :inputs], lstm.bias),
         encodings.contiguous(),
         keys,
         shape,
@@ -445,6 +502,12 @@ def decode(decoder, encodings, counts, tokens, triggers, starts):
         attention.energy["weight"],
     )
     return decoder.output(decoder.dropout(joined))
+
+
+def ctc_loss(logits, tokens, lengths, counts):
+    """As losses.ctc_loss, of logits; and their log softmax, without a gradient."""
+    losses, log_probabilities = CtcFunction.apply(logits.contiguous(), tokens, lengths, counts)
+    return losses.masked_fill(losses.isinf(), 0.0).sum() / lengths.sum().clamp(min=1), log_probabilities
 
 
 @torch.no_grad()
@@ -469,6 +532,8 @@ def use(network, exact=True):
         raise Unavailable("the configuration's sizes are not multiples of 16")
     library().kernels_set_fixed(0 if exact else 1)
     network.encoder.fused, network.decoder.fused = encode, decode
+    for head in (network.ctc, network.phone, network.decoder.output):
+        head.fused = linear
 
 
 @torch.no_grad()

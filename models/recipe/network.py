@@ -50,6 +50,17 @@ class Norm(nn.LayerNorm):
             return super().forward(x.float())
 
 
+class Head(nn.Linear):
+    """A linear layer to logits."""
+
+    fused = None  # as Encoder's
+
+    def forward(self, x):
+        if self.fused and self.training:
+            return self.fused(x, self.weight, self.bias)
+        return super().forward(x)
+
+
 class Dropout(nn.Module):
     """Dropout whose masks are slices of one long random mask: on a CPU drawing fresh bits for every
     value would take an eighth of the training time."""
@@ -303,7 +314,7 @@ class Decoder(nn.Module):
         self.embedding = nn.Embedding(config.tokens, config.decoder_embedding)
         self.lstm = Lstm(config.decoder_embedding + config.dimension, config.decoder_lstm)
         self.attention = LocationAttention(config)
-        self.output = nn.Linear(config.decoder_lstm + config.dimension, config.tokens)
+        self.output = Head(config.decoder_lstm + config.dimension, config.tokens)
         self.dropout = Dropout(config.dropout)
         self.fused = None  # as Encoder's
 
@@ -392,9 +403,9 @@ class Network(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(config.mel_bins))
         self.register_buffer("feature_inverse_deviation", torch.ones(config.mel_bins))
         self.encoder = Encoder(config)
-        self.ctc = nn.Linear(config.dimension, config.ctc_frames * config.tokens)
+        self.ctc = Head(config.dimension, config.ctc_frames * config.tokens)
         self.decoder = Decoder(config)
-        self.phone = nn.Linear(config.dimension, config.phone_slots * config.phones)
+        self.phone = Head(config.dimension, config.phone_slots * config.phones)
         self.phone_block = config.phone_block or config.blocks // 2
 
     def normalise(self, log_mel):

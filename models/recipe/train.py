@@ -119,17 +119,20 @@ def losses_of(network, log_mel, batch, stage, device, generator, half, attend=Tr
         encodings, counts, phones = network.encode(frames, batch.frame_counts.to(device), chunk)
         logits = network.ctc_logits(encodings)
     encodings = encodings.float()
-    log_probabilities = torch.log_softmax(logits.float(), dim=-1)
     ctc_counts = counts * config.ctc_frames
     parts = {"phone": phone_loss(phones, batch, config)}
     if stage.frame_targets:
-        parts["peak"] = peak_loss(log_probabilities, batch, ctc_counts.cpu())
+        parts["peak"] = peak_loss(torch.log_softmax(logits.float(), dim=-1), batch, ctc_counts.cpu())
         return parts, parts["phone"] + parts["peak"]
     tokens, lengths = pad_tokens(batch, device)
-    parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, ctc_counts)
+    if network.encoder.fused:
+        parts["ctc"], log_probabilities = fused.ctc_loss(logits, tokens, lengths, ctc_counts)
+    else:
+        log_probabilities = torch.log_softmax(logits.float(), dim=-1)
+        parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, ctc_counts)
     total = 0.3 * parts["phone"] + parts["ctc"]
     if attend:
-        find_triggers = fused.ctc_triggers if network.decoder.fused else ctc_triggers
+        find_triggers = fused.ctc_triggers if network.encoder.fused else ctc_triggers
         frames = find_triggers(log_probabilities, tokens, lengths, ctc_counts)
         triggers = torch.div(frames, config.ctc_frames, rounding_mode="floor")
         parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers, half)

@@ -17,7 +17,7 @@ try:
 
     import fused
     from features import LogMel
-    from losses import ctc_triggers
+    from losses import ctc_loss, ctc_triggers
     from network import Config, Dropout, Network
     from train import Average, optimiser_of, take_step
 
@@ -179,6 +179,49 @@ class Fused(unittest.TestCase):
                         found.append({"logits": logits, "encodings": batch[0].grad, **gradients})
                     for name, value in found[0].items():
                         self.assert_close(found[1][name], value, f"{name} {size} {counts} {steps} {dropout}")
+
+    def test_ctc_loss(self):
+        generator = torch.Generator().manual_seed(9)
+        for batch, time, longest, classes in ((1, 1, 1, 3), (4, 50, 20, 5), (6, 130, 60, 257), (5, 12, 20, 9)):
+            logits = 4 * torch.randn(batch, time, classes, generator=generator)
+            tokens = torch.randint(1, classes, (batch, longest), generator=generator)  # 3 classes: repeats
+            lengths = torch.randint(0, longest + 1, (batch,), generator=generator)  # not all have a path
+            counts = torch.randint(1, time + 1, (batch,), generator=generator)
+            plain, fast, exact = (logits.clone().to(t).requires_grad_() for t in (torch.float, torch.float, torch.double))
+            ours, probabilities = fused.ctc_loss(fast, tokens, lengths, counts)
+            theirs, true = (
+                ctc_loss(torch.log_softmax(x, -1), tokens, lengths, counts) for x in (plain, exact)
+            )
+            self.assert_close(probabilities, torch.log_softmax(logits, -1), "softmax", 1e-6)
+            for loss in (ours, theirs, true):
+                (3 * loss).backward()
+            self.assertAlmostEqual(float(ours), float(true), delta=1e-5 * float(true) + 1e-5)
+            # Logarithms of sums over paths, some 100s in f32, make for noise in both.
+            apart, usual = (float((x.grad - exact.grad).abs().max()) for x in (fast, plain))
+            self.assertLess(apart, 3 * usual + 1e-6, (batch, time))
+
+    def test_ctc_loss_of_nan(self):
+        logits = torch.zeros(3, 20, 5)
+        logits[1, 7, 2] = math.nan
+        logits.requires_grad_()
+        tokens, counts = torch.ones(3, 4, dtype=torch.long), torch.tensor([20, 20, 20])
+        loss, _ = fused.ctc_loss(logits, tokens, torch.tensor([4, 0, 2]), counts)
+        self.assertTrue(math.isnan(float(loss)))
+        loss.backward()
+        self.assertEqual(torch.isnan(logits.grad).flatten(1).all(1).tolist(), [False, True, False])
+
+    def test_linear(self):
+        generator = torch.Generator().manual_seed(10)
+        for shape, size in (((1, 1, 3), 1), ((4, 9, 20), 7), ((50, 33), 130)):
+            given = [torch.randn(s, generator=generator) for s in (shape, (size, shape[-1]), (size,))]
+            results = []
+            for function in (fused.linear, torch.nn.functional.linear):
+                leaves = [t.clone().requires_grad_() for t in given]
+                out = function(*leaves)
+                (out * torch.arange(out.numel()).view(out.shape).sin()).sum().backward()
+                results.append([out] + [t.grad for t in leaves])
+            for ours, theirs in zip(*results):
+                self.assert_close(ours, theirs, f"{shape} {size}")
 
     def test_triggers(self):
         generator = torch.Generator().manual_seed(6)

@@ -76,6 +76,24 @@ static inline float exponential(float x)
     return p * power.value;
 }
 
+/* log x to about 2 units in the last place, for normal positive x: x = m 2^e, m in [0.7, 1.4),
+ * log m = 2 atanh((m - 1) / (m + 1)). */
+static inline float logarithm(float x)
+{
+    union {
+        float value;
+        int32_t bits;
+    } m = {x};
+    int32_t e = (m.bits - 0x3f3504f3) >> 23;
+    m.bits -= e * (1 << 23);
+    float s = (m.value - 1.0f) / (m.value + 1.0f), square = s * s;
+    float p = 1.0f / 9.0f;
+    p = p * square + 1.0f / 7.0f;
+    p = p * square + 1.0f / 5.0f;
+    p = p * square + 1.0f / 3.0f;
+    return 2.0f * (s + s * square * p) + (float)e * 0.693147181f;
+}
+
 static inline float sigmoid(float x)
 {
     return 1.0f / (1.0f + exponential(-x));

@@ -40,10 +40,10 @@ enum {
 _Static_assert((int64_t)K_MOST *STEPS *STEPS < INT32_MAX, "sums fit");
 
 /* What is packed of a and of b at a time: 192 KiB and 576 KiB, together in the second cache. */
-static _Thread_local struct {
+static _Thread_local struct packed {
     _Alignas(64) uint32_t a[N_MOST * K_MOST / 2], b[M_MOST * K_MOST / 2];
     _Alignas(64) float a_scale[N_MOST], b_scale[M_MOST]; /* of a step, by line */
-} packed;
+} thread_packed;
 
 /* The lanes of 16 vectors become vectors. */
 static inline void turn16(__m512i v[16])
@@ -134,6 +134,9 @@ static inline __attribute__((always_inline)) void pack_lines(const float *from, 
             __m512i v[16];
             for (int64_t r = 0; r < 16; r++) {
                 const float *at = from + (line + r) * stride + i;
+                /* The lines after these, which lie too far apart for the processor to guess. */
+                _mm_prefetch((const char *)(at + 16 * stride), _MM_HINT_T0);
+                _mm_prefetch((const char *)(at + 16 * stride + 16), _MM_HINT_T0);
                 __m512 by = _mm512_set1_ps(steps[r]);
                 v[r] = line + r < lines
                            ? _mm512_packs_epi32(whole(_mm512_maskz_loadu_ps(first, at), by),
@@ -244,17 +247,18 @@ INNER(2)
 INNER(3)
 
 /* All of what is packed: out [n, m], rows as far apart as stride says. */
-static void packed_product(int64_t n, int64_t m, int64_t k, int add, float *out, int64_t stride)
+static void packed_product(const struct packed *packed, int64_t n, int64_t m, int64_t k, int add,
+    float *out, int64_t stride)
 {
     int64_t pairs = (k + 1) / 2;
     for (int64_t column = 0; column < m; column += B_WIDTH) {
-        const uint32_t *b = packed.b + column * pairs;
-        const float *b_scale = packed.b_scale + column;
+        const uint32_t *b = packed->b + column * pairs;
+        const float *b_scale = packed->b_scale + column;
         int64_t vectors = m - column < B_WIDTH ? (m - column + 15) / 16 : B_VECTORS;
         __mmask16 last = up_to(m - column - 16 * (vectors - 1));
         for (int64_t row = 0; row < n; row += A_WIDTH) {
-            const uint32_t *a = packed.a + row * pairs;
-            const float *a_scale = packed.a_scale + row;
+            const uint32_t *a = packed->a + row * pairs;
+            const float *a_scale = packed->a_scale + row;
             float *to = out + row * stride + column;
             if (vectors == 3)
                 inner3(n - row, pairs, a, b, a_scale, b_scale, last, add, to, stride);
@@ -276,23 +280,26 @@ int product_fixed(int64_t n, int64_t m, int64_t k, const float *a, int a_transpo
 {
     if (k == 0 && !add)
         memset(out, 0, (size_t)(n * m) * sizeof(float));
+    struct packed *packed = &thread_packed;
     int64_t blocks = (k + K_MOST - 1) / K_MOST, deep = blocks ? (k + blocks - 1) / blocks : 0;
     deep += deep % 2;
     for (int64_t i = 0; i < k; i += deep)
         for (int64_t column = 0; column < m; column += M_MOST) {
             int64_t count = least(deep, k - i), wide = least(M_MOST, m - column);
             if (b_transposed)
-                pack_lines(b + column * k + i, k, wide, count, B_WIDTH, packed.b, packed.b_scale);
+                pack_lines(b + column * k + i, k, wide, count, B_WIDTH, packed->b, packed->b_scale);
             else
-                pack_columns(b + i * m + column, m, wide, count, B_WIDTH, packed.b, packed.b_scale);
+                pack_columns(
+                    b + i * m + column, m, wide, count, B_WIDTH, packed->b, packed->b_scale);
             for (int64_t row = 0; row < n; row += N_MOST) {
                 int64_t high = least(N_MOST, n - row);
                 if (a_transposed)
                     pack_columns(
-                        a + i * n + row, n, high, count, A_WIDTH, packed.a, packed.a_scale);
+                        a + i * n + row, n, high, count, A_WIDTH, packed->a, packed->a_scale);
                 else
-                    pack_lines(a + row * k + i, k, high, count, A_WIDTH, packed.a, packed.a_scale);
-                packed_product(high, wide, count, add || i > 0, out + row * m + column, m);
+                    pack_lines(
+                        a + row * k + i, k, high, count, A_WIDTH, packed->a, packed->a_scale);
+                packed_product(packed, high, wide, count, add || i > 0, out + row * m + column, m);
             }
         }
     return 1;
