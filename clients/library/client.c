@@ -162,9 +162,9 @@ steno_status client_init_lock(pthread_mutex_t *lock, pthread_cond_t *cond, steno
     return STENO_OK;
 }
 
-/* ---- The model ---- */
+/* ---- Questions ---- */
 
-/* A call of one message, empty as GetModel's is, and its answer. */
+/* A call of one message, empty as all questions are, and its answer. */
 typedef struct question {
     pthread_mutex_t lock;
     pthread_cond_t cond;
@@ -184,7 +184,7 @@ static call_pulled pull_question(void *context, const uint8_t **out_bytes, size_
 
 /* Waits for the answer, or the end without one. */
 static steno_status take_answer(question *self, call *rpc, const client_server *server,
-    steno_client_model **out_model, steno_error *error)
+    client_use *use, void *context, steno_error *error)
 {
     const uint8_t *bytes;
     size_t size;
@@ -194,13 +194,13 @@ static steno_status take_answer(question *self, call *rpc, const client_server *
         pthread_cond_wait(&self->cond, &self->lock);
     pthread_mutex_unlock(&self->lock);
     if (answered)
-        return wire_read_model(server->address.text, bytes, size, out_model, error);
+        return use(context, server->address.text, bytes, size, error);
     return status_explain(
         server->address.text, call_code(rpc), call_details(rpc), call_was_opened(rpc), error);
 }
 
-static steno_status ask(steno_client *client, const client_server *server,
-    steno_client_model **out_model, steno_error *error)
+static steno_status ask(steno_client *client, const client_server *server, const char *path,
+    client_use *use, void *context, steno_error *error)
 {
     question self = {.asked = false};
     steno_status status = client_init_lock(&self.lock, &self.cond, error);
@@ -209,14 +209,31 @@ static steno_status ask(steno_client *client, const client_server *server,
     call_owner owner = {
         .lock = &self.lock, .cond = &self.cond, .pull = pull_question, .context = &self};
     call *rpc = NULL;
-    status = call_create(
-        server->connection, WIRE_GET_MODEL, client->connect_timeout_ms, &owner, &rpc, error);
+    status = call_create(server->connection, path, client->connect_timeout_ms, &owner, &rpc, error);
     if (status == STENO_OK)
-        status = take_answer(&self, rpc, server, out_model, error);
+        status = take_answer(&self, rpc, server, use, context, error);
     call_destroy(rpc);
     pthread_cond_destroy(&self.cond);
     pthread_mutex_destroy(&self.lock);
     return status;
+}
+
+steno_status client_ask(
+    steno_client *client, const char *path, client_use *use, void *context, steno_error *error)
+{
+    steno_status status = STENO_ERROR_NOT_FOUND;
+    bool goes_on = true;
+    for (size_t i = 0; i < client->server_count && goes_on; i++) {
+        status = ask(client, &client->servers[i], path, use, context, error);
+        goes_on = status != STENO_OK && status != STENO_ERROR_MEMORY;
+    }
+    return status;
+}
+
+static steno_status use_model(
+    void *context, const char *address, const uint8_t *bytes, size_t size, steno_error *error)
+{
+    return wire_read_model(address, bytes, size, context, error);
 }
 
 steno_status steno_client_get_model(
@@ -224,13 +241,7 @@ steno_status steno_client_get_model(
 {
     if (client == NULL || out_model == NULL)
         return error_set(error, STENO_ERROR_ARGUMENT, "no client, or no place for the model");
-    steno_status status = STENO_ERROR_NOT_FOUND;
-    bool goes_on = true;
-    for (size_t i = 0; i < client->server_count && goes_on; i++) {
-        status = ask(client, &client->servers[i], out_model, error);
-        goes_on = status != STENO_OK && status != STENO_ERROR_MEMORY;
-    }
-    return status;
+    return client_ask(client, WIRE_GET_MODEL, use_model, out_model, error);
 }
 
 void steno_client_model_destroy(steno_client_model *model)

@@ -24,6 +24,15 @@ struct steno_client {
     atomic_size_t streams;
 };
 
+/* What is made of an answer, borrowed for the time of the call. */
+typedef steno_status client_use(
+    void *context, const char *address, const uint8_t *bytes, size_t size, steno_error *error);
+
+/* Asks the servers in order until one answers something that can be used; waits for it.  The
+ * question's message is empty.  Errors are the last one's. */
+steno_status client_ask(
+    steno_client *client, const char *path, client_use *use, void *context, steno_error *error);
+
 /* The lock and the condition that a call's owner needs. */
 steno_status client_init_lock(pthread_mutex_t *lock, pthread_cond_t *cond, steno_error *error);
 

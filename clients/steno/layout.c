@@ -135,6 +135,7 @@ static const mark_look looks[] = {
     [LAYOUT_SPEECH] = {"* speech", "\033[32m"},
     [LAYOUT_ENDPOINT] = {"| endpoint", "\033[36m"},
     [LAYOUT_LOST] = {"! no device", "\033[31m"},
+    [LAYOUT_AWAY] = {"! no server", "\033[31m"},
     [LAYOUT_FINISHING] = {". finishing", "\033[33m"},
 };
 
@@ -199,11 +200,12 @@ static void put_status(pen *self, const layout_state *state)
 {
     size_t width = width_of(self->shape);
     put_mark(self, state->mark, width);
-    size_t cells = width >= 60 ? 20 : width >= 40 ? 12 : 6;
+    size_t cells = state->no_level ? 0 : width >= 60 ? 20 : width >= 40 ? 12 : 6;
     if (width < LABEL_COLUMNS + 1 + cells + 2)
         return;
     put_spaces(self, LABEL_COLUMNS + 1 - self->column);
-    put_meter(self, state, cells);
+    if (!state->no_level)
+        put_meter(self, state, cells);
     char time[32];
     format_time(state->heard_ms, time, sizeof time);
     size_t note = *state->note != '\0' ? 2 + columns_of(state->note, strlen(state->note)) : 0;

@@ -22,6 +22,7 @@ typedef enum layout_mark {
     LAYOUT_SPEECH,
     LAYOUT_ENDPOINT, /* the speaker has paused, what was said is final */
     LAYOUT_LOST,     /* the microphone is gone */
+    LAYOUT_AWAY,     /* the server is */
     LAYOUT_FINISHING,
 } layout_mark;
 
@@ -31,6 +32,7 @@ typedef struct layout_state {
     layout_mark mark;
     float level_db, peak_db; /* up to 0; see meter.h */
     bool too_loud;
+    bool no_level;      /* is known: there is no meter */
     uint64_t heard_ms;  /* of audio */
     const char *note;   /* what the user should know; "" */
     const char *device; /* its name; "" */

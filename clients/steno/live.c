@@ -455,7 +455,8 @@ static void listen_to_all(live *self)
         refuse(self, &error);
         return;
     }
-    int opened = live_output_open(&self->output, self->session, self->screen, self->options);
+    int opened =
+        live_output_open(&self->output, self->session, self->screen, self->options, "microphone");
     self->exit_status = exit_status_worse(self->exit_status, opened);
     if (opened == EXIT_STATUS_FINE) {
         while (run_take(self) && wait_for_device(self))

@@ -16,8 +16,8 @@ static steno_status write_to_console(void *context, const char *bytes, size_t si
     return console_write(context, bytes, size);
 }
 
-int live_output_open(
-    live_output *self, session *state, screen *terminal, const option_values *options)
+int live_output_open(live_output *self, session *state, screen *terminal,
+    const option_values *options, const char *source)
 {
     *self = (struct live_output){
         .session = state,
@@ -34,7 +34,7 @@ int live_output_open(
         return EXIT_STATUS_FINE;
     steno_write write = to_file ? live_file_write : write_to_console;
     void *target = to_file ? (void *)self->file : &state->console;
-    if (steno_formatter_create((steno_format)options->format, "microphone", write, target,
+    if (steno_formatter_create((steno_format)options->format, source, write, target,
             &self->formatter, &error) == STENO_OK)
         return EXIT_STATUS_FINE;
     screen_say(terminal, error.message);

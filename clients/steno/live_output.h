@@ -26,10 +26,10 @@ typedef struct live_output {
 /* Whether results go to a file rather than standard output. */
 bool live_output_goes_to_file(const option_values *options);
 
-/* Creates the file of --output.  An exit status, said on standard error where it isn't fine;
- * live_output_close is due in either case. */
-int live_output_open(
-    live_output *self, session *session, screen *screen, const option_values *options);
+/* Creates the file of --output.  source: what formats call that which is heard.  An exit status,
+ * said on standard error where it isn't fine; live_output_close is due in either case. */
+int live_output_open(live_output *self, session *session, screen *screen,
+    const option_values *options, const char *source);
 
 /* A result that is no event; times count from `origin_ms` on.  STENO_ERROR_IO or MEMORY: nothing
  * more can be written. */

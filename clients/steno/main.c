@@ -20,6 +20,7 @@
 #include "steno/steno.h"
 #include "token.h"
 #include "transcribe.h"
+#include "watch.h"
 #include "wer.h"
 
 /* Whether the descriptor came from who started us.  One that is closed when a program is executed
@@ -132,6 +133,8 @@ static int run_command(const command_entry *command, const option_values *option
         return inspect(options);
     case COMMAND_LISTEN:
         return listen_command(options);
+    case COMMAND_WATCH:
+        return watch(options);
     case COMMAND_DEVICES:
         return devices(options);
     case COMMAND_MODEL_INFO:

@@ -19,7 +19,8 @@
 #define TEXT (COMMAND_TRANSCRIBE | COMMAND_LISTEN)
 #define RECOGNISING (FILES | COMMAND_LISTEN)
 #define LOADING (RECOGNISING | COMMAND_MODEL_INFO)
-#define ALL (LOADING | COMMAND_DEVICES | COMMAND_NONE | COMMAND_TOKEN)
+#define TO_SERVERS (ON_SERVERS | COMMAND_WATCH)
+#define ALL (LOADING | COMMAND_WATCH | COMMAND_DEVICES | COMMAND_NONE | COMMAND_TOKEN)
 
 /* The columns of a row, so that the table below reads as one. */
 #define SWITCH(name, letter, group, commands, field, help)                                         \
@@ -71,15 +72,18 @@ static const option_entry table[] = {
         "Samples per second to take from it; default: its own rate"),
     NUMBER("channels", 0, INPUT, COMMAND_LISTEN, channels, "N", 1, STENO_CHANNELS_MAX,
         "Channels to take from it, which are mixed; default: both of two, else the first"),
+    NUMBER("recent", 0, INPUT, COMMAND_WATCH, recent, "N", 0, 100000,
+        "Begin with the last N results that were said before; default 10"),
     SWITCH("per-channel", 0, INPUT, COMMAND_TRANSCRIBE, per_channel,
         "Transcribe each channel apart instead of their mix; results come in the order of their "
         "time when the file is through"),
 
-    CHOICE(OPTION_CHOICE, "format", 'f', OUTPUT, TEXT, format, "text json srt vtt ctm tsv",
+    CHOICE(OPTION_CHOICE, "format", 'f', OUTPUT, TEXT | COMMAND_WATCH, format,
+        "text json srt vtt ctm tsv",
         "What to write; json, ctm and tsv carry word times and confidences; default text"),
     PATH(OPTION_FILE, "output", 'o', OUTPUT, COMMAND_TRANSCRIBE, output, "FILE",
         "Write the result of the one input to FILE instead of standard output"),
-    PATH(OPTION_FILE, "output", 'o', OUTPUT, COMMAND_LISTEN, output, "FILE",
+    PATH(OPTION_FILE, "output", 'o', OUTPUT, COMMAND_LISTEN | COMMAND_WATCH, output, "FILE",
         "Write the result to FILE, each part as soon as it is final"),
     PATH(OPTION_FILE, "save-audio", 'a', OUTPUT, COMMAND_LISTEN, save_audio, "FILE",
         "Write the audio to FILE, .flac or .wav, as it comes"),
@@ -89,7 +93,7 @@ static const option_entry table[] = {
     SWITCH("interim", 'i', OUTPUT, COMMAND_TRANSCRIBE, interim,
         "Show text while it forms: redrawn in place on a terminal, as lines beginning with \"~ \" "
         "elsewhere"),
-    SWITCH("interim", 'i', OUTPUT, COMMAND_LISTEN, interim,
+    SWITCH("interim", 'i', OUTPUT, COMMAND_LISTEN | COMMAND_WATCH, interim,
         "Show text while it forms also where that is no terminal, as lines beginning with \"~ \""),
     NUMBER("alternatives", 0, OUTPUT, TEXT, alternatives, "N", 1, 10,
         "Give up to N readings of each result (seen in json); default 1"),
@@ -105,8 +109,8 @@ static const option_entry table[] = {
         "Show what comes before this second; default: the end, or 300 seconds after --from"),
     PATH(OPTION_FILE, "details", 0, OUTPUT, COMMAND_WER, details, "FILE",
         "Write reference, hypothesis and errors of each recording to FILE, tab separated"),
-    SWITCH("json", 0, OUTPUT, COMMAND_WER | COMMAND_MODEL_INFO | COMMAND_DEVICES, json,
-        "Print a JSON object"),
+    SWITCH("json", 0, OUTPUT, COMMAND_WER | COMMAND_MODEL_INFO | COMMAND_DEVICES | COMMAND_WATCH,
+        json, "Print a JSON object"),
 
     PATH(OPTION_FILE, "model", 'm', RECOGNITION, RECOGNISING, model, "FILE",
         "The model; default: $STENO_MODEL, else the one that came with steno"),
@@ -140,17 +144,19 @@ static const option_entry table[] = {
     PATH(OPTION_TEXTS, "server", 0, SERVER, ON_SERVERS, servers, "ADDRESS",
         "Recognise on the stenod at HOST:PORT, tls:HOST:PORT or unix:PATH instead of here; with "
         "several, files are shared among them, and one takes over where another fails"),
-    PATH(OPTION_FILE, "ca", 0, SERVER, ON_SERVERS, ca_file, "FILE",
+    PATH(OPTION_TEXTS, "server", 0, SERVER, COMMAND_WATCH, servers, "ADDRESS",
+        "The stenod at HOST:PORT, tls:HOST:PORT or unix:PATH; default 127.0.0.1:50051"),
+    PATH(OPTION_FILE, "ca", 0, SERVER, TO_SERVERS, ca_file, "FILE",
         "Trust the authorities in FILE (PEM) instead of the system's, for tls: addresses"),
-    PATH(OPTION_FILE, "cert", 0, SERVER, ON_SERVERS, certificate_file, "FILE",
+    PATH(OPTION_FILE, "cert", 0, SERVER, TO_SERVERS, certificate_file, "FILE",
         "Show the server the certificate in FILE (PEM)"),
-    PATH(OPTION_FILE, "key", 0, SERVER, ON_SERVERS, key_file, "FILE",
+    PATH(OPTION_FILE, "key", 0, SERVER, TO_SERVERS, key_file, "FILE",
         "The private key of --cert (PEM)"),
-    PATH(OPTION_TEXT, "server-name", 0, SERVER, ON_SERVERS, server_name, "NAME",
+    PATH(OPTION_TEXT, "server-name", 0, SERVER, TO_SERVERS, server_name, "NAME",
         "Expect NAME in the server's certificate; default: the name in its address"),
-    PATH(OPTION_FILE, "token-file", 0, SERVER, ON_SERVERS, token_file, "FILE",
+    PATH(OPTION_FILE, "token-file", 0, SERVER, TO_SERVERS, token_file, "FILE",
         "Send the bearer token in FILE; default: $STENO_TOKEN, if that is set"),
-    NUMBER("connect-timeout", 0, SERVER, ON_SERVERS, connect_timeout_s, "SECONDS", 1, 600,
+    NUMBER("connect-timeout", 0, SERVER, TO_SERVERS, connect_timeout_s, "SECONDS", 1, 600,
         "How long to wait for a connection, and for a place on a server that is full; default 10"),
 
     NUMBER("jobs", 'j', RUNNING, SIDE_BY_SIDE, jobs, "N", 1, 256,
@@ -165,6 +171,8 @@ static const option_entry table[] = {
     SWITCH("quiet", 'q', RUNNING, FILES, quiet, "Show errors alone: no progress"),
     SWITCH("quiet", 'q', RUNNING, COMMAND_LISTEN, quiet,
         "Show errors alone: no line about the microphone"),
+    SWITCH("quiet", 'q', RUNNING, COMMAND_WATCH, quiet,
+        "Show errors alone: no line about the capture"),
     SWITCH("help", 'h', RUNNING, ALL, help, "Print this and exit"),
     SWITCH("version", 'V', RUNNING, ALL, version, "Print the version and exit"),
 };
@@ -192,6 +200,12 @@ static const command_entry commands[] = {
         "Without a terminal (in a pipe) there is a line for each final result.\n"
         "A microphone that goes away is waited for.\n",
         COMMAND_LISTEN},
+    {"watch", "[NAME]", "Show what a daemon hears",
+        "Follows a capture of stenod, a microphone that the daemon itself listens to, and\n"
+        "shows what is said as \"steno listen\" does; without NAME lists the captures there\n"
+        "are.  When the daemon goes away it is waited for, and what was said is neither\n"
+        "lost nor shown twice, as far as the daemon still knows it.  Ctrl-C ends it.\n",
+        COMMAND_WATCH},
     {"devices", "", "List the microphones",
         "Each with its number, name, sound system, channels, own rate and the usual rates\n"
         "that it takes; \"*\" marks the one that \"steno listen\" takes unless told.\n",
@@ -450,6 +464,7 @@ steno_status options_parse(const command_entry *command, int argc, const char *c
     option_values *options = out_options;
     *options = (struct option_values){.encoding = OPTIONS_UNSET,
         .streams = OPTIONS_UNSET,
+        .recent = OPTIONS_UNSET,
         .from_s = NAN,
         .to_s = NAN,
         .lm_weight = NAN,

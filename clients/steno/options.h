@@ -41,6 +41,7 @@ typedef struct option_values {
     uint32_t encoding; /* a steno_encoding or OPTIONS_UNSET */
     bool per_channel;
     const char *device;
+    uint32_t recent; /* or OPTIONS_UNSET */
 
     /* output */
     uint32_t format; /* a steno_format */
@@ -114,6 +115,7 @@ enum {
     COMMAND_INSPECT = 32,
     COMMAND_LISTEN = 64,
     COMMAND_DEVICES = 128,
+    COMMAND_WATCH = 256,
 };
 
 typedef struct option_entry {

@@ -117,6 +117,14 @@ void screen_set_device(screen *self, const char *name)
     pthread_mutex_unlock(&self->lock);
 }
 
+void screen_set_heard(screen *self, uint64_t heard_ms)
+{
+    pthread_mutex_lock(&self->lock);
+    self->state.no_level = true;
+    self->state.heard_ms = heard_ms;
+    pthread_mutex_unlock(&self->lock);
+}
+
 void screen_set_level(screen *self, const meter *level, uint64_t heard_ms)
 {
     pthread_mutex_lock(&self->lock);

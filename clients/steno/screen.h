@@ -52,6 +52,8 @@ void screen_set_text(screen *self, const char *text, size_t settled_bytes);
 void screen_set_mark(screen *self, layout_mark mark);
 void screen_set_note(screen *self, const char *note);
 void screen_set_device(screen *self, const char *name);
+/* Of what is heard elsewhere: no level, but how long. */
+void screen_set_heard(screen *self, uint64_t heard_ms);
 void screen_set_level(screen *self, const meter *level, uint64_t heard_ms);
 
 /* Brings the screen up to date, also with the terminal's size.  STENO_ERROR_IO: it is gone. */

@@ -42,15 +42,17 @@ static steno_status read_token(
     return STENO_OK;
 }
 
-static steno_status create_client(
+steno_status server_create_client(
     const option_values *options, steno_client **out_client, steno_error *error)
 {
     /* What gRPC would write to standard error, messages say; whoever wants it sets this. */
     setenv("GRPC_VERBOSITY", "NONE", 0);
     steno_client_options client;
     steno_client_options_init(&client);
-    client.addresses = options->servers.items;
-    client.address_count = options->servers.count;
+    static const char *const preset = "127.0.0.1:50051";
+    bool is_named = options->servers.count > 0;
+    client.addresses = is_named ? options->servers.items : &preset;
+    client.address_count = is_named ? options->servers.count : 1;
     client.ca_file = options->ca_file;
     client.certificate_file = options->certificate_file;
     client.key_file = options->key_file;
@@ -69,7 +71,7 @@ steno_status server_get_model(const option_values *options,
     void (*use)(void *context, const steno_client_model *model), void *context, steno_error *error)
 {
     steno_client *client;
-    steno_status status = create_client(options, &client, error);
+    steno_status status = server_create_client(options, &client, error);
     if (status < 0)
         return status;
     steno_client_model *model;
@@ -208,7 +210,7 @@ steno_status recogniser_create_server(
     if (self == NULL)
         return failure_memory(error);
     self->base.kind = &server_kind;
-    steno_status status = create_client(options, &self->client, error);
+    steno_status status = server_create_client(options, &self->client, error);
     if (status < 0) {
         free(self);
         return status;

@@ -12,6 +12,11 @@
 /* Options that contradict --server, or that are for it alone: STENO_ERROR_ARGUMENT. */
 steno_status server_check_options(const option_values *options, steno_error *error);
 
+/* Of --server and the options that go with it, or where there is none of the server of this machine
+ * alone. */
+steno_status server_create_client(
+    const option_values *options, steno_client **out_client, steno_error *error);
+
 /* Asks the server what it recognises with; `use` gets it for the time of the call. */
 steno_status server_get_model(const option_values *options,
     void (*use)(void *context, const steno_client_model *model), void *context, steno_error *error);

@@ -98,7 +98,7 @@ DAEMON_GRPC = ["call.c", "call_private.h", "server.c", "server_limits.c", "serve
                "server_place.c", "server_place.h", "server_tls.c", "server_tls.h"]
 # The same in the client library.
 LIBRARY_GRPC = ["call.c", "network.c", "network_private.h"]
-LIBRARY_WIRE = ["wire.c"]
+LIBRARY_WIRE = ["wire.c", "wire_captions.c"]
 
 # What proto/ has beside messages, for both sides of the wire.
 IN_PROTO = ["proto/message_memory.h"]

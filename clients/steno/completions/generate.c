@@ -16,7 +16,7 @@ static bool takes(const option_entry *option, const command_entry *command)
 }
 
 /* The first words that are commands: "transcribe", "listen", ... and "help". */
-static const char command_words[] = "transcribe listen devices inspect model wer token help";
+static const char command_words[] = "transcribe listen watch devices inspect model wer token help";
 
 /* Whether an option of this name stands before it in the table: one name may stand for different
  * things in different commands, but takes the same kind of value. */
