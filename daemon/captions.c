@@ -318,6 +318,8 @@ steno_status captions_publish_final(
         place->id = self->last_id;
         locked_replace(&self->interim, NULL);
         self->words += result->alternatives[0].word_count;
+        if (self->heard_ms < result->end_ms + origin_ms)
+            self->heard_ms = result->end_ms + origin_ms;
         locked_wake(self);
     }
     pthread_mutex_unlock(&self->mutex);
@@ -523,6 +525,8 @@ static steno_status locked_next(captions_reader *self, captions_event *out_event
         *out_event = source->status->event;
         self->status_id = out_event->id;
         out_event->id = self->id;
+        if (out_event->status.heard_ms < source->heard_ms)
+            out_event->status.heard_ms = source->heard_ms;
         return STENO_OK;
     }
     bool has_final = self->sequence <= source->finals;

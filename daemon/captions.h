@@ -61,7 +61,8 @@ typedef struct captions_status {
     captions_state state;
     const char *device;       /* what is or was listened to; "": nothing yet */
     const char *reason;       /* for a person: why it waits or has failed; else "" */
-    uint64_t heard_ms;        /* audio until now, times counting from the same moment */
+    uint64_t heard_ms;        /* audio until then, times counting from the same moment; in the first
+                                 event of a reader, until now */
     uint64_t lost_ms;         /* of that, what was missing: */
     uint32_t gaps;            /* in so many places */
     uint32_t device_overruns; /* times the device lost audio, nobody knows how much */

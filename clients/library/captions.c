@@ -30,7 +30,7 @@ struct steno_client_watch {
     steno_error failure; /* what sticks */
 };
 
-const char *steno_capture_state_name(steno_capture_state state)
+const char *steno_client_capture_state_name(steno_client_capture_state state)
 {
     static const char *const names[] = {"starting", "listening", "waiting", "ended"};
     return (unsigned)state <= STENO_CAPTURE_ENDED ? names[state] : "";
@@ -39,9 +39,9 @@ const char *steno_capture_state_name(steno_capture_state state)
 /* ---- The list ---- */
 
 static steno_status use_list(
-    void *context, const char *address, const uint8_t *bytes, size_t size, steno_error *error)
+    void *context, const char *from, const uint8_t *bytes, size_t size, steno_error *error)
 {
-    return wire_read_captures(address, bytes, size, context, error);
+    return wire_read_captures(from, bytes, size, context, error);
 }
 
 steno_status steno_client_list_captures(
@@ -136,16 +136,15 @@ void steno_client_watch_destroy(steno_client_watch *self)
 /* The call is over: in words. */
 static void note_end(steno_client_watch *self)
 {
-    const char *address = self->client->servers[0].address.text;
+    const char *name = self->client->servers[0].address.text;
     int code = call_code(self->call);
     if (code == STATUS_NOT_FOUND)
-        error_set(
-            &self->failure, STENO_ERROR_ARGUMENT, "%s: %s", address, call_details(self->call));
+        error_set(&self->failure, STENO_ERROR_ARGUMENT, "%s: %s", name, call_details(self->call));
     else if (code == STATUS_OK)
-        error_set(&self->failure, STENO_ERROR_IO, "%s has ended the captions", address);
+        error_set(&self->failure, STENO_ERROR_IO, "%s has ended the captions", name);
     else
         status_explain(
-            address, code, call_details(self->call), call_was_opened(self->call), &self->failure);
+            name, code, call_details(self->call), call_was_opened(self->call), &self->failure);
 }
 
 steno_status steno_client_watch_next(

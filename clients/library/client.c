@@ -231,9 +231,9 @@ steno_status client_ask(
 }
 
 static steno_status use_model(
-    void *context, const char *address, const uint8_t *bytes, size_t size, steno_error *error)
+    void *context, const char *from, const uint8_t *bytes, size_t size, steno_error *error)
 {
-    return wire_read_model(address, bytes, size, context, error);
+    return wire_read_model(from, bytes, size, context, error);
 }
 
 steno_status steno_client_get_model(

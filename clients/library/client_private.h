@@ -26,7 +26,7 @@ struct steno_client {
 
 /* What is made of an answer, borrowed for the time of the call. */
 typedef steno_status client_use(
-    void *context, const char *address, const uint8_t *bytes, size_t size, steno_error *error);
+    void *context, const char *from, const uint8_t *bytes, size_t size, steno_error *error);
 
 /* Asks the servers in order until one answers something that can be used; waits for it.  The
  * question's message is empty.  Errors are the last one's. */

@@ -39,14 +39,14 @@ static steno_status refuse(const message_memory *memory, steno_error *error)
 }
 
 /* A state that is not known here is one of waiting. */
-static steno_capture_status read_status(const Steno__V1__CaptureStatus *from)
+static steno_client_capture_status read_status(const Steno__V1__CaptureStatus *from)
 {
     static const Steno__V1__CaptureStatus nothing = STENO__V1__CAPTURE_STATUS__INIT;
     if (from == NULL)
         from = &nothing;
     bool is_known = (int)from->state >= 0 && (int)from->state <= STENO_CAPTURE_ENDED;
-    return (steno_capture_status){
-        .state = is_known ? (steno_capture_state)from->state : STENO_CAPTURE_WAITING,
+    return (steno_client_capture_status){
+        .state = is_known ? (steno_client_capture_state)from->state : STENO_CAPTURE_WAITING,
         .device = from->device,
         .reason = from->reason,
         .heard_ms = from->heard_ms,

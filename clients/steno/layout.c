@@ -135,6 +135,7 @@ static const mark_look looks[] = {
     [LAYOUT_SPEECH] = {"* speech", "\033[32m"},
     [LAYOUT_ENDPOINT] = {"| endpoint", "\033[36m"},
     [LAYOUT_LOST] = {"! no device", "\033[31m"},
+    [LAYOUT_OVER] = {". over", ""},
     [LAYOUT_AWAY] = {"! no server", "\033[31m"},
     [LAYOUT_FINISHING] = {". finishing", "\033[33m"},
 };

@@ -23,6 +23,7 @@ typedef enum layout_mark {
     LAYOUT_ENDPOINT, /* the speaker has paused, what was said is final */
     LAYOUT_LOST,     /* the microphone is gone */
     LAYOUT_AWAY,     /* the server is */
+    LAYOUT_OVER,     /* what was heard is over */
     LAYOUT_FINISHING,
 } layout_mark;
 

@@ -50,7 +50,7 @@ typedef struct watching {
     uint64_t id;    /* of the last caption; 0: none */
     uint64_t final; /* sequence of the last; 0: none since the server was started */
     uint64_t origin_ms, end_ms;
-    steno_capture_state state;
+    steno_client_capture_state state;
     uint64_t heard_ms, heard_at_ms; /* by the server, when that was said */
     uint32_t gaps;
     char reason[sizeof(((steno_error *)NULL)->message)]; /* that was said last */
@@ -109,16 +109,13 @@ static steno_status refresh(watching *self)
 
 /* ---- What the server says ---- */
 
-static void say_state(watching *self, const steno_capture_status *status)
+static void say_state(watching *self, const steno_client_capture_status *status)
 {
-    static const layout_mark marks[] = {
-        LAYOUT_OPENING, LAYOUT_LISTENING, LAYOUT_LOST, LAYOUT_FINISHING};
+    static const layout_mark marks[] = {LAYOUT_OPENING, LAYOUT_LISTENING, LAYOUT_LOST, LAYOUT_OVER};
     bool was_bad = self->reason[0] != '\0';
     screen_set_mark(self->screen, marks[status->state]);
     screen_set_device(self->screen, status->device);
-    screen_set_note(self->screen, status->reason[0] != '\0'              ? status->reason
-                                  : status->state == STENO_CAPTURE_ENDED ? "it is over"
-                                                                         : "");
+    screen_set_note(self->screen, status->reason);
     if (strcmp(self->reason, status->reason) != 0 && status->reason[0] != '\0')
         say(self, "%s: %s", self->name, status->reason);
     else if (was_bad && status->reason[0] == '\0' && status->state == STENO_CAPTURE_LISTENING)
@@ -126,13 +123,8 @@ static void say_state(watching *self, const steno_capture_status *status)
     snprintf(self->reason, sizeof self->reason, "%s", status->reason);
 }
 
-static void take_status(watching *self, const steno_capture_status *status)
+static void take_status(watching *self, const steno_client_capture_status *status)
 {
-    /* The server was started anew. */
-    if (!self->is_back && status->heard_ms < self->heard_ms) {
-        self->origin_ms = self->end_ms;
-        self->final = 0;
-    }
     if (status->gaps > self->gaps && self->has_seen)
         say(self, "%s: %.1f s of audio were lost there", self->name,
             (double)status->lost_ms / 1000);
@@ -167,6 +159,11 @@ static steno_status take_result(watching *self, const steno_client_caption *capt
 static steno_status take(watching *self, const steno_client_caption *caption)
 {
     steno_status status = STENO_OK;
+    /* A server that knows where we were begins there; otherwise it was started anew. */
+    if (!self->is_back && self->id != 0 && caption->id != self->id) {
+        self->origin_ms = self->end_ms;
+        self->final = 0;
+    }
     switch (caption->kind) {
     case STENO_CAPTION_RESULT:
         status = take_result(self, caption);

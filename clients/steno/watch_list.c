@@ -19,14 +19,14 @@ static char *to_json(const steno_client_captures *captures)
     json_t *array = json_array();
     for (size_t i = 0; i < captures->count; i++) {
         const steno_client_capture *one = &captures->items[i];
-        const steno_capture_status *status = &one->status;
+        const steno_client_capture_status *status = &one->status;
         json_array_append_new(array,
             json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:I, s:i}", "name", one->name,
-                "about", one->about, "state", steno_capture_state_name(status->state), "device",
-                status->device, "reason", status->reason, "heard_ms", (json_int_t)status->heard_ms,
-                "lost_ms", (json_int_t)status->lost_ms, "gaps", (int)status->gaps,
-                "device_overruns", (int)status->device_overruns, "finals", (json_int_t)one->finals,
-                "watchers", (int)one->watchers));
+                "about", one->about, "state", steno_client_capture_state_name(status->state),
+                "device", status->device, "reason", status->reason, "heard_ms",
+                (json_int_t)status->heard_ms, "lost_ms", (json_int_t)status->lost_ms, "gaps",
+                (int)status->gaps, "device_overruns", (int)status->device_overruns, "finals",
+                (json_int_t)one->finals, "watchers", (int)one->watchers));
     }
     json_t *all = json_pack("{s:s, s:o}", "server", captures->address, "captures", array);
     char *text = all != NULL ? json_dumps(all, JSON_INDENT(2)) : NULL;
@@ -66,7 +66,7 @@ static void print_table(FILE *out, const steno_client_captures *captures)
         fputc('\n', out);
         print_padded(out, one->name, name);
         fputs("  ", out);
-        print_padded(out, steno_capture_state_name(one->status.state), state);
+        print_padded(out, steno_client_capture_state_name(one->status.state), state);
         fprintf(out, "%4" PRIu64 ":%02u:%02u  %8u  ", seconds / 3600, (unsigned)(seconds / 60 % 60),
             (unsigned)(seconds % 60), (unsigned)one->watchers);
         print_padded(out, one->about, 0);

@@ -18,6 +18,12 @@ static bool takes(const option_entry *option, const command_entry *command)
 /* The first words that are commands: "transcribe", "listen", ... and "help". */
 static const char command_words[] = "transcribe listen watch devices inspect model wer token help";
 
+/* Otherwise it takes nothing, or what only a server knows. */
+static bool takes_files(const command_entry *command)
+{
+    return *command->operands != '\0' && command->bit != COMMAND_WATCH;
+}
+
 /* Whether an option of this name stands before it in the table: one name may stand for different
  * things in different commands, but takes the same kind of value. */
 static bool is_repeated(const option_entry *table, size_t index)
@@ -111,7 +117,7 @@ static void print_bash(void)
         stdout);
     printf("        COMPREPLY=($(compgen -W '%s' -- \"$word\"))\n", command_words);
     for (size_t c = 0; c < command_count; c++)
-        if (*commands[c].operands == '\0')
+        if (!takes_files(&commands[c]))
             printf("    elif [[ $command == %s ]]; then\n        COMPREPLY=()\n", commands[c].name);
     fputs("    else\n"
           "        compopt -o filenames\n"
@@ -221,7 +227,7 @@ static void print_zsh(void)
         const char *operands = "'*:file:_files'";
         if (commands[c].bit == COMMAND_TOKEN)
             operands = "':action:(create list revoke)' '*:file:_files'";
-        else if (*commands[c].operands == '\0')
+        else if (!takes_files(&commands[c]))
             operands = "'*::'";
         print_zsh_arguments(&commands[c], operands);
         fputs("        ;;\n", stdout);

@@ -9,7 +9,7 @@ import unittest
 import client
 from client import COMPLETIONS, MODEL, OUTPUT, SOURCE, USAGE, WAV, steno
 
-COMMANDS = ["transcribe", "listen", "devices", "model info", "wer", "token"]
+COMMANDS = ["transcribe", "listen", "watch", "devices", "model info", "wer", "token"]
 
 
 def options_of(command):
@@ -57,6 +57,13 @@ class Usage(client.ClientTest):
         self.assertEqual(sorted(longs), sorted("--" + name for name in promised.split()))
         self.assertEqual(sorted(shorts), sorted("-D -f -o -a -i -m -q -h -V".split()))
 
+    def test_help_of_watching(self):
+        longs, shorts = options_of("watch")
+        promised = """recent format output interim json quiet help version
+            server ca cert key server-name token-file connect-timeout"""
+        self.assertEqual(sorted(longs), sorted("--" + name for name in promised.split()))
+        self.assertEqual(sorted(shorts), sorted("-f -o -i -q -h -V".split()))
+
     def test_refused(self):
         for reason, arguments in (
             ("no command given", []),
@@ -74,6 +81,11 @@ class Usage(client.ClientTest):
             ("one of these endings", ["listen", "--save-audio", "talk.mp3"]),
             ("name the same file", ["listen", "--save-audio", "a.wav", "-o", "a.wav"]),
             ("unknown option '--raw'", ["listen", "--raw"]),
+            ("watch takes one name", ["watch", "hall", "room"]),
+            ("a capture is on one server", ["watch", "hall", "--server", "a:1", "--server", "b:1"]),
+            ("--json is for the list", ["watch", "hall", "--json"]),
+            ("name the capture to watch", ["watch", "-f", "srt"]),
+            ("--interim shows text", ["watch", "hall", "--interim", "--format", "srt"]),
             ("unknown option '--device'", ["transcribe", "--device", "1", WAV]),
             ("'12x' is not a whole number from 8000 to 192000", ["transcribe", "--rate", "12x"]),
             ("'0' is not a whole number from 1 to 256", ["transcribe", "-j0", WAV]),
@@ -206,7 +218,7 @@ class Documents(client.ClientTest):
             for command in COMMANDS:
                 for option in options_of(command)[0]:
                     self.assertIn(form.format(option[2:]), script)
-            for word in ("transcribe", "listen", "devices", "model", "info", "wer", "help", "mulaw", "onednn"):
+            for word in ("transcribe", "listen", "watch", "devices", "model", "info", "wer", "help", "mulaw", "onednn"):
                 self.assertIn(word, script)
 
     def check_syntax(self, shell, name):
@@ -257,10 +269,12 @@ class Documents(client.ClientTest):
         self.assertEqual(self.complete("steno", "transcribe", "-f", "s"), ["srt"])
         self.assertEqual(self.complete("steno", "transcribe", "t"), ["talk.wav"])
         self.assertEqual(self.complete("steno", "listen", "t"), [])
+        self.assertEqual(self.complete("steno", "watch", "t"), [])
+        self.assertEqual(self.complete("steno", "watch", "--rec"), ["--recent"])
         self.assertEqual(self.complete("steno", "listen", "--save-audio", "t"), ["talk.wav"])
         self.assertEqual(self.complete("steno", "listen", "--dev"), ["--device"])
         self.assertEqual(self.complete("steno", "transcribe", "--output-dir", ""), ["place"])
-        self.assertEqual(self.complete("steno", "help", "w"), ["wer"])
+        self.assertEqual(self.complete("steno", "help", "w"), ["watch", "wer"])
 
     def test_fish_completes(self):
         if shutil.which("fish") is None:

@@ -141,6 +141,11 @@ START_TEST(every_mark_and_level)
     ck_assert_ptr_nonnull(strstr(live(&shown, &shape), "[======]"));
     shown.heard_ms = 3600 * 1000 * (uint64_t)100 + 62000;
     ck_assert_ptr_nonnull(strstr(live(&shown, &shape), "100:01:02"));
+    /* Of what is heard elsewhere no level is known. */
+    shown = state("", 0);
+    shown.no_level = true;
+    shown.mark = LAYOUT_AWAY;
+    ck_assert_str_eq(live(&shown, &shape), "! no server   1:01  default");
 }
 END_TEST
 

@@ -30,30 +30,30 @@
 extern "C" {
 #endif
 
-typedef enum steno_capture_state {
+typedef enum steno_client_capture_state {
     STENO_CAPTURE_STARTING,
     STENO_CAPTURE_LISTENING,
     STENO_CAPTURE_WAITING, /* for its device, which is tried again and again */
     STENO_CAPTURE_ENDED,   /* a file is over */
-} steno_capture_state;
+} steno_client_capture_state;
 
 /* "starting", "listening", ... */
-STENO_API const char *steno_capture_state_name(steno_capture_state state);
+STENO_API const char *steno_client_capture_state_name(steno_client_capture_state state);
 
-typedef struct steno_capture_status {
-    steno_capture_state state;
+typedef struct steno_client_capture_status {
+    steno_client_capture_state state;
     const char *device;       /* what it listens to */
     const char *reason;       /* for a person: why it waits, or what is wrong; "" */
     uint64_t heard_ms;        /* audio so far */
     uint64_t lost_ms;         /* of that, what was missing: */
     uint32_t gaps;            /* in so many places */
     uint32_t device_overruns; /* times the device lost audio, nobody knows how much */
-} steno_capture_status;
+} steno_client_capture_status;
 
 typedef struct steno_client_capture {
     const char *name;
     const char *about; /* what it is to listen to */
-    steno_capture_status status;
+    steno_client_capture_status status;
     uint64_t finals;   /* said so far */
     uint32_t watchers; /* now */
 } steno_client_capture;
@@ -78,7 +78,9 @@ typedef enum steno_caption_kind {
 
 typedef struct steno_client_caption {
     steno_caption_kind kind;
-    uint64_t id;      /* grows, also over restarts of the server */
+    uint64_t id;      /* grows, also over restarts of the server.  The first caption of a watch is
+                         a status with the id after which the rest begins: after_id, unless that is
+                         0 or the server was started anew since */
     uint64_t unix_ms; /* when the server said it */
 
     /* RESULT: one alternative; times are of audio since the capture began to listen.  An interim
@@ -87,7 +89,7 @@ typedef struct steno_client_caption {
     steno_result result;
     uint64_t sequence;
 
-    steno_capture_status status; /* STATUS */
+    steno_client_capture_status status; /* STATUS */
 
     /* GAP.  first_missed 0: the one after the last that was seen before coming back. */
     uint64_t first_missed, last_missed;
