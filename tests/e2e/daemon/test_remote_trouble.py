@@ -297,7 +297,7 @@ class Leaving(remote.RemoteTest):
 
     def test_a_server_that_drains(self):
         """It lets the stream end, and takes no other."""
-        program = self.serve()
+        program = self.serve("--drain-seconds", 4 * running.PATIENCE)
         live = remote.Live(self, "--server", self.address)
         live.say_until(lambda: live.lines, speaking.noise(60))
         program.tell()
