@@ -84,6 +84,25 @@ static steno_status read_line(reader *self, char *line, steno_error *error)
     return text[0] == '[' ? read_section(self, text, error) : read_setting(self, text, error);
 }
 
+/* Without the byte that ends it.  STENO_END after the last.  Not by fgets, which would hide what
+ * stands behind a byte of zero, and go on for ever with /dev/zero. */
+static steno_status next_line(
+    const reader *self, FILE *file, char line[LINE_MAX_BYTES], steno_error *error)
+{
+    size_t length = 0;
+    int byte;
+    while ((byte = getc(file)) != EOF && byte != '\n') {
+        if (byte == '\0')
+            return error_set(
+                error, STENO_ERROR_FORMAT, "%s: a byte of zero: this is no text", self->where);
+        if (length == LINE_MAX_BYTES - 1)
+            return error_set(error, STENO_ERROR_LIMIT, "%s: the line is too long", self->where);
+        line[length++] = (char)byte;
+    }
+    line[length] = '\0';
+    return byte == EOF && length == 0 ? STENO_END : STENO_OK;
+}
+
 static steno_status status_of(int code)
 {
     return code == ENOENT   ? STENO_ERROR_NOT_FOUND
@@ -99,14 +118,14 @@ steno_status config_read(daemon_options *options, const char *path, steno_error 
     reader self = {.options = options};
     steno_status status = STENO_OK;
     char line[LINE_MAX_BYTES];
-    for (unsigned number = 1; status == STENO_OK && fgets(line, sizeof(line), file) != NULL;
-         number++) {
+    for (unsigned number = 1; status == STENO_OK; number++) {
         snprintf(self.where, sizeof(self.where), "%s:%u", path, number);
-        if (strchr(line, '\n') == NULL && strlen(line) == sizeof(line) - 1)
-            status = error_set(error, STENO_ERROR_LIMIT, "%s: the line is too long", self.where);
-        else
+        status = next_line(&self, file, line, error);
+        if (status == STENO_OK)
             status = read_line(&self, line, error);
     }
+    if (status == STENO_END)
+        status = STENO_OK;
     if (status == STENO_OK && ferror(file))
         status = error_set(error, STENO_ERROR_IO, "%s: %s", path, strerror(errno));
     fclose(file);

@@ -141,6 +141,7 @@ class Settings(DaemonTest):
             ("listen = x", "x: not an address"),
             ("tls-cert = x", "none is given"),
             ("x" * 5000, "bad.conf:1: the line is too long"),
+            ("threads = 1\nchunk = 320\0 and what is behind", "bad.conf:2: a byte of zero"),
         ):
             with self.subTest(text=text[:40]):
                 bad = self.folder / "bad.conf"
@@ -152,6 +153,8 @@ class Settings(DaemonTest):
         result = self.run_stenod("--check-config", "--config", "/none.conf")
         self.assertEqual((result.returncode, result.stderr),
                          (2, "stenod: /none.conf: No such file or directory\n"))
+        result = self.run_stenod("--check-config", "--config", "/dev/zero")
+        self.assertIn("/dev/zero:1: a byte of zero", result.stderr)
 
     def test_command_line_before_environment_before_file(self):
         file = self.folder / "conf"
