@@ -48,9 +48,11 @@ static bool parse_more(const char *text, token *out)
 {
     if (strncmp(text, "created=", 8) == 0)
         return true;
+    if (strncmp(text, "streams=", 8) != 0)
+        return false;
     const char *number = text + 8;
     size_t digits = strspn(number, "0123456789");
-    if (strncmp(text, "streams=", 8) != 0 || digits == 0 || digits > 5 || number[digits] != '\0')
+    if (digits == 0 || digits > 5 || number[digits] != '\0')
         return false;
     out->max_streams = (uint32_t)strtoul(number, NULL, 10);
     return true;
