@@ -1,6 +1,5 @@
 #include "console.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "columns.h"
+#include "output.h"
 
 static const char erase_line[] = "\r\033[K";
 
@@ -27,15 +27,8 @@ void console_init(console *self)
 /* Under the lock. */
 static steno_status write_all(console *self, const char *bytes, size_t size)
 {
-    while (size > 0 && self->write_errno == 0) {
-        ssize_t written = write(STDOUT_FILENO, bytes, size);
-        if (written >= 0) {
-            bytes += written;
-            size -= (size_t)written;
-        } else if (errno != EINTR) {
-            self->write_errno = errno;
-        }
-    }
+    if (self->write_errno == 0)
+        self->write_errno = output_write_to(STDOUT_FILENO, bytes, size);
     return self->write_errno == 0 ? STENO_OK : STENO_ERROR_IO;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "output.h"
 
 struct live_file {
     int fd;
@@ -44,15 +45,8 @@ steno_status live_file_open(const char *path, live_file **out_file, steno_error 
 steno_status live_file_write(void *context, const char *bytes, size_t size)
 {
     live_file *self = context;
-    while (size > 0 && self->failed_errno == 0) {
-        ssize_t written = write(self->fd, bytes, size);
-        if (written >= 0) {
-            bytes += written;
-            size -= (size_t)written;
-        } else if (errno != EINTR) {
-            self->failed_errno = errno;
-        }
-    }
+    if (self->failed_errno == 0)
+        self->failed_errno = output_write_to(self->fd, bytes, size);
     return self->failed_errno == 0 ? STENO_OK : STENO_ERROR_IO;
 }
 

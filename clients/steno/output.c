@@ -112,19 +112,22 @@ steno_status output_open(const char *path, output **out_output, steno_error *err
     return STENO_OK;
 }
 
+int output_write_to(int fd, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, bytes, size);
+        if (written < 0 && errno != EINTR)
+            return errno;
+        bytes += written > 0 ? written : 0;
+        size -= written > 0 ? (size_t)written : 0;
+    }
+    return 0;
+}
+
 static void flush(output *self)
 {
-    const char *bytes = self->buffer.bytes;
-    size_t size = self->buffer.size;
-    while (size > 0 && self->failed_errno == 0) {
-        ssize_t written = write(self->fd, bytes, size);
-        if (written >= 0) {
-            bytes += written;
-            size -= (size_t)written;
-        } else if (errno != EINTR) {
-            self->failed_errno = errno;
-        }
-    }
+    if (self->failed_errno == 0)
+        self->failed_errno = output_write_to(self->fd, self->buffer.bytes, self->buffer.size);
     growing_clear(&self->buffer);
 }
 

@@ -22,4 +22,7 @@ steno_status output_commit(output *self, steno_error *error);
 /* Removes what was written; NULL is fine. */
 void output_discard(output *self);
 
+/* All of the bytes to a descriptor that waits, whatever signals come in between: 0, or an errno. */
+int output_write_to(int fd, const char *bytes, size_t size);
+
 #endif

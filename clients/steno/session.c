@@ -149,6 +149,15 @@ int session_exit_status(const session *self, steno_status status, const job_repo
     return exit_status_of_input(status);
 }
 
+void session_show_progress(session *self, const progress *work)
+{
+    if (!self->show_progress)
+        return;
+    char line[160];
+    progress_line(work, line, sizeof line);
+    console_progress(&self->console, line);
+}
+
 void session_output_failed(session *self)
 {
     /* Several jobs may find out; the first tells. */

@@ -10,6 +10,7 @@
 #include "job.h"
 #include "options.h"
 #include "phrases.h"
+#include "progress.h"
 
 typedef struct session {
     console console;
@@ -34,6 +35,9 @@ int session_close(session *self, int status);
 
 /* The exit status of an input for which a job has returned `status`. */
 int session_exit_status(const session *self, steno_status status, const job_report *report);
+
+/* Draws how far the work is, if that is wanted. */
+void session_show_progress(session *self, const progress *work);
 
 /* Standard output can't be written: ends all, and says why unless its reader has simply gone. */
 void session_output_failed(session *self);

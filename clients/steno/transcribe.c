@@ -215,11 +215,7 @@ static void run_task(void *context, size_t index)
 static void show_progress(void *context)
 {
     transcribe_run *run = context;
-    if (!run->session.show_progress)
-        return;
-    char line[160];
-    progress_line(&run->progress, line, sizeof line);
-    console_progress(&run->session.console, line);
+    session_show_progress(&run->session, &run->progress);
 }
 
 static int make_output_folder(transcribe_run *run)

@@ -53,13 +53,13 @@ static steno_status decode(
     }
 }
 
-steno_status file_stream_open(input *input, steno_audio_kind kind, file_stream **out_stream,
+steno_status file_stream_open(input *from, steno_audio_kind kind, file_stream **out_stream,
     steno_audio_info *out_info, steno_error *error)
 {
     file_stream *self = memory_allocate(1, sizeof *self);
     if (!self)
         return error_memory(error);
-    self->input = input;
+    self->input = from;
     steno_status status = steno_audio_stream_create(kind, NULL, &self->audio, error);
     size_t count;
     if (status == STENO_OK)
@@ -67,7 +67,7 @@ steno_status file_stream_open(input *input, steno_audio_kind kind, file_stream *
     if (status == STENO_OK)
         status = steno_audio_stream_get_info(self->audio, out_info);
     else if (status == STENO_END)
-        status = error_set(error, STENO_ERROR_FORMAT, "%s: there is no sound in it", input->name);
+        status = error_set(error, STENO_ERROR_FORMAT, "%s: there is no sound in it", from->name);
     if (status != STENO_OK) {
         file_stream_close(self);
         return status;

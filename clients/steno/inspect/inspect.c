@@ -107,11 +107,7 @@ static void on_progress(void *context, uint64_t done_ms, uint64_t total_ms)
 static void show_progress(void *context)
 {
     inspection *self = context;
-    if (!self->session.show_progress)
-        return;
-    char line[160];
-    progress_line(&self->progress, line, sizeof line);
-    console_progress(&self->session.console, line);
+    session_show_progress(&self->session, &self->progress);
 }
 
 /* What to say and return of a job that failed. */
