@@ -73,8 +73,11 @@ static void write_text(log_level level, const char *message, const log_field *fi
     if (level == LOG_LEVEL_WARNING)
         add_text(&out, "warning: ");
     /* The message is ours, but may name a file. */
-    for (const char *at = message; *at != '\0'; at++)
-        add(&out, iscntrl((unsigned char)*at) ? "?" : at, 1);
+    for (const unsigned char *at = (const unsigned char *)message; *at != '\0'; at++) {
+        bool is_c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+        add(&out, is_c1 || iscntrl(*at) ? "?" : (const char *)at, 1);
+        at += is_c1;
+    }
     for (size_t i = 0; i < count; i++) {
         if (fields[i].text == NULL)
             continue;

@@ -25,12 +25,16 @@ size_t text_json_character(const char *text, char out[8], size_t *out_size)
 {
     size_t size = text_character_bytes(text);
     unsigned char first = (unsigned char)text[0];
+    /* U+0080 to U+009F are control characters too, which terminals heed. */
+    unsigned char c1 = size == 2 && first == 0xc2 ? (unsigned char)text[1] : 0;
     if (size == 0)
         *out_size = (size_t)snprintf(out, 8, REPLACEMENT);
     else if (first == '"' || first == '\\')
         *out_size = (size_t)snprintf(out, 8, "\\%c", first);
     else if (first < 0x20 || first == 0x7f)
         *out_size = (size_t)snprintf(out, 8, "\\u%04x", first);
+    else if (c1 != 0 && c1 < 0xa0)
+        *out_size = (size_t)snprintf(out, 8, "\\u%04x", c1);
     else
         memcpy(out, text, *out_size = size);
     return size > 0 ? size : 1;

@@ -63,6 +63,7 @@ START_TEST(lines_of_text)
         {"a\"b\\", "value=\"a\\\"b\\\\\""},
         {"a\nstenod: b", "value=\"a\\u000astenod: b\""},
         {"\x1b[31m", "value=\"\\u001b[31m\""},
+        {"\xc2\x9bm", "value=\"\\u009bm\""},
         {"gr\xc3\xbc\xc3\x9f", "value=\"gr\xc3\xbc\xc3\x9f\""},
         {"\xff\xc3", "value=\"\xef\xbf\xbd\xef\xbf\xbd\""},
     };
@@ -72,8 +73,8 @@ START_TEST(lines_of_text)
         say("hello", cases[i].value);
         ck_assert_str_eq(said(), line);
     }
-    log_say(&log_under_test, LOG_LEVEL_WARNING, "%s\n", "x\ny");
-    ck_assert_str_eq(said(), "stenod: warning: x?y?\n");
+    log_say(&log_under_test, LOG_LEVEL_WARNING, "%s\n", "x\ny\xc2\x9b\xc3\x9f");
+    ck_assert_str_eq(said(), "stenod: warning: x?y?\xc3\x9f?\n");
 }
 END_TEST
 

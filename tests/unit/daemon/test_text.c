@@ -29,6 +29,7 @@ START_TEST(json)
     expect(text_write_json, "", "\"\"");
     expect(text_write_json, "a \"b\" \\ c", "\"a \\\"b\\\" \\\\ c\"");
     expect(text_write_json, "\r\n\t\x7f", "\"\\u000d\\u000a\\u0009\\u007f\"");
+    expect(text_write_json, "\xc2\x80\xc2\x9f\xc2\xa0", "\"\\u0080\\u009f\xc2\xa0\"");
     expect(text_write_json, "caf\xc3\xa9 \xf0\x9f\x8e\xa4", "\"caf\xc3\xa9 \xf0\x9f\x8e\xa4\"");
     /* Not UTF-8: a lone byte, one cut off, overlong, a surrogate, beyond the last. */
     expect(text_write_json, "\xff-\xc3", "\"\xef\xbf\xbd-\xef\xbf\xbd\"");
