@@ -292,7 +292,7 @@ def worker(rank, arguments, network, clock):
         step += 1
         clock[1 + rank] += float(batch.counts.sum()) / RATE_HZ / 3600
         for name, value in parts.items():
-            sums.setdefault(name, []).append(float(value))
+            sums.setdefault(name, []).append(float(value.detach()))
         if time.time() - last_report > 60:
             means = "\t".join(f"{k}={sum(v) / len(v):.3f}" for k, v in sums.items())
             line = f"{rank}\t{minutes:.1f}\t{float(clock[1:].sum()):.2f}\t{step}\t{norm:.2f}\t{means}"
