@@ -4,6 +4,8 @@
 
 DIR holds manifest.tsv and the zip files it names.  Unpacks the recordings of the split "dev" to
 FOLDER, unless they are there, writes FOLDER/manifest.tsv (path, text, source) and prints its path.
+With --accents FOLDER/accents.tsv is written too: the recordings whose speakers named their accent,
+with that (the first, where they named several) for the source.
 Transcripts with digits are left out, as in training: the model writes numbers in words.  Needs
 nothing but Python.
 """
@@ -36,10 +38,22 @@ def unpack(zip_path, names, out):
             os.replace(partial, os.path.join(out, name))
 
 
+def write_manifest(path, rows, group_of):
+    with open(path, "w", encoding="utf-8") as f:
+        for row in rows:
+            f.write(f"{row['id']}.opus\t{row['text']}\t{group_of(row)}\n")
+
+
+def accent(row):
+    """As Common Voice has it, without the list of countries: "India and South Asia"."""
+    return row["note"].split(" (")[0].split(",")[0].strip()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speech", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--accents", action="store_true")
     arguments = parser.parse_args()
     os.makedirs(arguments.out, exist_ok=True)
 
@@ -49,9 +63,10 @@ def main():
         names = [row["id"] + ".opus" for row in kept if row["file"] == file]
         unpack(os.path.join(arguments.speech, file), names, arguments.out)
     path = os.path.join(arguments.out, "manifest.tsv")
-    with open(path, "w", encoding="utf-8") as f:
-        for row in kept:
-            f.write(f"{row['id']}.opus\t{row['text']}\t{row['source']}\n")
+    write_manifest(path, kept, lambda row: row["source"])
+    if arguments.accents:
+        told = [row for row in kept if row["source"] == "commonvoice" and accent(row)]
+        write_manifest(os.path.join(arguments.out, "accents.tsv"), told, accent)
     print(f"{len(kept)} recordings, {len(rows) - len(kept)} left out for their digits", file=sys.stderr)
     print(path)
 
