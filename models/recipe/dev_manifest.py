@@ -5,7 +5,7 @@
 DIR holds manifest.tsv and the zip files it names.  Unpacks the recordings of the split "dev" to
 FOLDER, unless they are there, writes FOLDER/manifest.tsv (path, text, source) and prints its path.
 With --accents FOLDER/accents.tsv is written too: the recordings whose speakers named their accent,
-with that (the first, where they named several) for the source.
+with that for the source.
 Transcripts with digits are left out, as in training: the model writes numbers in words.  Needs
 nothing but Python.
 """
@@ -13,6 +13,7 @@ nothing but Python.
 import argparse
 import csv
 import os
+import re
 import sys
 import zipfile
 
@@ -45,8 +46,10 @@ def write_manifest(path, rows, group_of):
 
 
 def accent(row):
-    """As Common Voice has it, without the list of countries: "India and South Asia"."""
-    return row["note"].split(" (")[0].split(",")[0].strip()
+    """As Common Voice has it: "India and South Asia".  Of several the first that names a place in two
+    words or more, as Common Voice's own do; speakers may write what they like."""
+    named = [part.strip() for part in re.sub(r" \([^)]*\)", "", row["note"]).split(",")]
+    return next((part for part in named if " " in part), named[0])
 
 
 def main():
