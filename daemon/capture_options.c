@@ -151,6 +151,25 @@ bool capture_options_read_phrase(char *text, float *out_boost)
     return any && *at == '\0' && value <= PHRASE_BOOST_MAX;
 }
 
+steno_phrase *capture_options_make_phrases(const capture_setting *setting)
+{
+    const option_list *given = &setting->phrases;
+    size_t bytes = given->count * sizeof(steno_phrase);
+    for (size_t i = 0; i < given->count; i++)
+        bytes += strlen(given->items[i]) + 1;
+    steno_phrase *phrases = memory_allocate(bytes, 1);
+    if (phrases == NULL)
+        return NULL;
+    char *text = (char *)(phrases + given->count);
+    for (size_t i = 0; i < given->count; i++) {
+        size_t size = strlen(given->items[i]) + 1;
+        phrases[i].text = memcpy(text, given->items[i], size);
+        capture_options_read_phrase(text, &phrases[i].boost);
+        text += size;
+    }
+    return phrases;
+}
+
 static steno_status check_phrase(const char *value, const char *where, steno_error *error)
 {
     char *copy = memory_duplicate(value);

@@ -13,6 +13,7 @@
 
 #include "daemon/option_values.h"
 #include "steno/status.h"
+#include "steno/stream.h"
 
 enum { CAPTURES_MAX = 64, CAPTURE_NAME_BYTES = 64 };
 
@@ -53,12 +54,16 @@ steno_status capture_options_complete(capture_options *self, steno_error *error)
 
 bool capture_options_are_equal(const capture_options *one, const capture_options *other);
 
-/* What is listened to, for a person: "the device USB Audio", copied and cut to size. */
+/* What is listened to, for a person: "device USB Audio", copied and cut to size. */
 void capture_options_describe(const capture_setting *setting, char *out_text, size_t size);
 
 /* The text, cut off in place, and boost of what was given as a phrase; false if the boost is no
  * number from 0 to 20. */
 bool capture_options_read_phrase(char *text, float *out_boost);
+
+/* What is to be preferred, in the terms of a stream's options: [setting->phrases.count], with their
+ * texts in one block for memory_free.  NULL: no memory. */
+steno_phrase *capture_options_make_phrases(const capture_setting *setting);
 
 /* The rows of --help. */
 void capture_options_print_help(FILE *output);

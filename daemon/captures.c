@@ -58,8 +58,7 @@ typedef struct capture {
     captures *all;
     const capture_setting *setting;
     captions_source *source;
-    char **texts;          /* [phrases.count], which phrases point into */
-    steno_phrase *phrases; /* [phrases.count] */
+    steno_phrase *phrases; /* [setting->phrases.count] */
     int ready_fd;          /* an eventfd: the stream has something */
     pthread_t thread;
     bool has_thread;
@@ -460,23 +459,6 @@ static void *run(void *context)
 
 /* ---- Beginning and end ---- */
 
-static steno_status read_phrases(capture *self)
-{
-    const option_list *given = &self->setting->phrases;
-    self->texts = memory_allocate(given->count, sizeof(*self->texts));
-    self->phrases = memory_allocate(given->count, sizeof(*self->phrases));
-    if (self->texts == NULL || self->phrases == NULL)
-        return STENO_ERROR_MEMORY;
-    for (size_t i = 0; i < given->count; i++) {
-        self->texts[i] = memory_duplicate(given->items[i]);
-        if (self->texts[i] == NULL)
-            return STENO_ERROR_MEMORY;
-        capture_options_read_phrase(self->texts[i], &self->phrases[i].boost);
-        self->phrases[i].text = self->texts[i];
-    }
-    return STENO_OK;
-}
-
 /* Whether a stream can be made of these settings: a mistake is not to be found by listening. */
 static steno_status try_stream(capture *self, steno_error *error)
 {
@@ -505,7 +487,8 @@ static steno_status init_capture(
     self->ready_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (self->ready_fd < 0)
         return error_set(error, STENO_ERROR_IO, "can't create an eventfd: %s", strerror(errno));
-    return read_phrases(self) < 0 ? error_memory(error) : try_stream(self, error);
+    self->phrases = capture_options_make_phrases(setting);
+    return self->phrases == NULL ? error_memory(error) : try_stream(self, error);
 }
 
 static steno_status create_captions(
@@ -582,9 +565,6 @@ static void finish_capture(capture *self)
 {
     if (self->has_thread)
         pthread_join(self->thread, NULL);
-    for (size_t i = 0; self->texts != NULL && i < self->setting->phrases.count; i++)
-        memory_free(self->texts[i]);
-    memory_free(self->texts);
     memory_free(self->phrases);
     if (self->ready_fd >= 0)
         close(self->ready_fd);

@@ -80,6 +80,12 @@ START_TEST(three_captures)
     ck_assert_str_eq(all[0].device, "USB Audio, mono");
     ck_assert_uint_eq(all[0].phrases.count, 2);
     ck_assert_str_eq(all[0].phrases.items[0], "Ada Lovelace, countess=7.5");
+    steno_phrase *made = capture_options_make_phrases(&all[0]);
+    ck_assert_str_eq(made[0].text, "Ada Lovelace, countess");
+    ck_assert_float_eq(made[0].boost, 7.5f);
+    ck_assert_str_eq(made[1].text, "Jacquard");
+    ck_assert_float_eq(made[1].boost, 5);
+    memory_free(made);
     ck_assert_uint_eq(all[0].history, 500);
     ck_assert_uint_eq(all[0].endpoint_ms, 800);
     ck_assert_uint_eq(all[0].rate_hz, 0);
