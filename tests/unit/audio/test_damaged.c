@@ -545,8 +545,10 @@ START_TEST(random_damage_does_no_harm)
             steno_status status = STENO_OK;
             while (total < 1 << 20 &&
                    (status = steno_audio_read(file, samples, 256, &got, &error)) == STENO_OK) {
-                for (size_t i = 0; i < got * channels; i++)
-                    ck_assert(samples[i] >= -1.0f && samples[i] < 1.0f);
+                size_t good = 0;
+                while (good < got * channels && samples[good] >= -1.0f && samples[good] < 1.0f)
+                    good++;
+                ck_assert_uint_eq(good, got * channels);
                 total += got;
             }
             ck_assert(status == STENO_OK || status == STENO_END || status == STENO_ERROR_FORMAT);
