@@ -18,11 +18,9 @@
 #include <unistd.h>
 
 #include "exit_status.h"
-#include "failure.h"
 #include "foreground.h"
 #include "help.h"
 #include "live_output.h"
-#include "plan.h"
 #include "progress.h"
 #include "server.h"
 #include "steno/client_captions.h"
@@ -275,6 +273,7 @@ static int work(session *state, screen *terminal, const option_values *options)
     watching self = {
         .session = state, .screen = terminal, .options = options, .name = options->operands[0]};
     steno_error error;
+    screen_set_heard(terminal, 0);
     self.ready_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (self.ready_fd < 0) {
         fail(&self, EXIT_STATUS_SERVER, "can't wait for the server: no descriptors left");
@@ -295,27 +294,10 @@ static int work(session *state, screen *terminal, const option_values *options)
 
 /* ---- The command ---- */
 
-static steno_status check_options(const option_values *options, steno_error *error)
-{
-    if (options->operand_count > 1)
-        return failure_set(error, STENO_ERROR_ARGUMENT, "watch takes one name of a capture");
-    if (options->servers.count > 1)
-        return failure_set(error, STENO_ERROR_ARGUMENT, "--server: a capture is on one server");
-    bool lists = options->operand_count == 0;
-    if (!lists && options->json)
-        return failure_set(error, STENO_ERROR_ARGUMENT,
-            "--json is for the list of captures; what is said has --format json");
-    if (lists && (options->interim || options->output != NULL || options->format != 0 ||
-                     options->recent != OPTIONS_UNSET))
-        return failure_set(error, STENO_ERROR_ARGUMENT,
-            "name the capture to watch; \"steno watch\" alone lists them");
-    return plan_check_interim(options, error);
-}
-
 int watch(const option_values *options)
 {
     steno_error error;
-    if (check_options(options, &error) < 0)
+    if (watch_check_options(options, &error) < 0)
         return help_usage_error("watch", error.message);
     if (options->operand_count == 0)
         return watch_list(options);

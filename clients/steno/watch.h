@@ -7,4 +7,7 @@
 /* An exit status. */
 int watch(const option_values *options);
 
+/* STENO_ERROR_ARGUMENT: what does not go together. */
+steno_status watch_check_options(const option_values *options, steno_error *error);
+
 #endif

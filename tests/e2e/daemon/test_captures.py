@@ -162,6 +162,9 @@ class CaptureTest(CapturesTest):
         watcher.wait_for_finals(1)
         hall, line = self.list()
         self.assertEqual((hall.name, line.name), ("hall", "line-2"))
+        serving = self.connection.unary_unary("/grpc.health.v1.Health/Check")(
+            b"\x0a\x11steno.v1.Captions", timeout=PATIENCE)
+        self.assertEqual(serving, b"\x08\x01")
         self.assertEqual(hall.about, f"file {SPEECH}, repeated")
         self.assertEqual(hall.status.state, Status.LISTENING)
         self.assertEqual(hall.status.device, str(SPEECH))
