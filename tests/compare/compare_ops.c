@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "compare.h"
+#include "support/suite.h"
 
 static const float tolerance = 2e-6f;
 
@@ -288,9 +289,5 @@ int main(void)
     tcase_add_test(tcase, attention);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, compare_linear_tests());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "support/suite.h"
 
 /* Both sides compute in f32 and differ in the order of their sums.  With the tiny model 1e-6 was
  * the most, and a wrong detail (a bias one distance off, another order of gates, a window one
@@ -146,9 +147,5 @@ int golden_run(TCase *tests, const char *name)
     tcase_set_timeout(tests, 300); /* valgrind on a slow machine */
     Suite *suite = suite_create(name);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "steno/client.h"
+#include "support/suite.h"
 
 static const char *addresses[3];
 static float *samples;
@@ -383,11 +384,8 @@ int main(int argc, char **argv)
     tcase_add_test(tests, what_the_server_refuses);
     tcase_add_test(tests, each_allocation_fails_once);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int result = suite_run(suite);
     free(samples);
     free(raw);
-    return failed != 0;
+    return result;
 }

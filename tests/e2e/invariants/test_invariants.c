@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "material.h"
+#include "support/suite.h"
 
 static material m;
 
@@ -246,9 +247,5 @@ int main(void)
     tcase_add_test(tests, test_the_last_word_is_there_for_every_residue);
     tcase_add_test(tests, test_batched_equals_alone);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

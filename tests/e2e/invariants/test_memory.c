@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "material.h"
+#include "support/suite.h"
 
 static size_t resident_bytes(void)
 {
@@ -95,9 +96,5 @@ int main(void)
     tcase_add_test(tests, test_a_long_stream_holds_what_a_short_one_does);
     tcase_add_test(tests, test_many_streams_leave_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

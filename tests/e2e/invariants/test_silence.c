@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "material.h"
+#include "support/suite.h"
 
 enum { SECONDS = 600, SKIPPED = 77 };
 
@@ -30,9 +31,5 @@ int main(void)
     tcase_set_timeout(tests, 900);
     tcase_add_loop_test(tests, test_no_words, 0, SOUNDS);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "audio/convert.h"
 #include "base/memory.h"
+#include "support/suite.h"
 
 enum { LONG = 30011 };
 
@@ -263,9 +264,5 @@ int main(void)
     tcase_add_test(tests, bad_arguments_are_refused);
     tcase_add_test(tests, allocation_may_fail);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

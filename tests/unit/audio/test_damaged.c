@@ -11,6 +11,7 @@
 #include "audio/ogg_opus.h"
 #include "base/memory.h"
 #include "recordings.h"
+#include "support/suite.h"
 
 enum { FRAMES = 3000, RATE = 16000 };
 
@@ -588,9 +589,5 @@ int main(void)
     tcase_add_test(tests, opus_cut_anywhere);
     tcase_add_loop_test(tests, random_damage_does_no_harm, 0, 7);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "audio/devices.h"
+#include "support/suite.h"
 
 static const steno_device devices[] = {
     {.number = 1, .name = "HDA Intel PCH: ALC257 Analog (hw:0,0)"},
@@ -127,9 +128,5 @@ int main(void)
     tcase_add_test(tests, a_long_list_is_cut_between_names);
     tcase_add_test(tests, rates_begin_with_the_own_and_are_all_there);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

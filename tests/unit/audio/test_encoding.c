@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "steno/audio.h"
+#include "support/suite.h"
 
 START_TEST(names_and_sizes)
 {
@@ -158,9 +159,5 @@ int main(void)
     tcase_add_test(tests, mulaw_equals_libsndfile);
     tcase_add_test(tests, alaw_equals_libsndfile);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "recordings.h"
+#include "support/suite.h"
 
 enum { FRAMES = 20011, RATE = 22050 };
 
@@ -349,9 +350,5 @@ int main(void)
     tcase_add_test(tests, raw_pipe_is_not_held_up);
     tcase_add_test(tests, floats_in_files_are_cleaned);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

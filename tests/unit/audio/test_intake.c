@@ -9,6 +9,7 @@
 
 #include "audio/intake.h"
 #include "base/memory.h"
+#include "support/suite.h"
 
 enum { CHANNELS = 2 };
 
@@ -165,9 +166,5 @@ int main(void)
     tcase_add_test(tests, positions_hold_between_threads);
     tcase_add_test(tests, allocation_may_fail);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "steno/audio.h"
 #include "steno/recording.h"
+#include "support/suite.h"
 
 enum { RATE = 48000, CHANNELS = 3, FRAMES = 2 * RATE };
 
@@ -202,9 +203,5 @@ int main(void)
     tcase_add_test(tests, a_full_disk_is_told);
     tcase_add_test(tests, allocation_may_fail);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "pieces.h"
+#include "support/suite.h"
 
 enum { FRAMES = 3000, RATE = 16000 };
 
@@ -442,9 +443,5 @@ int main(void)
     tcase_add_test(cases, kinds_of_this_build);
     tcase_add_test(cases, arguments);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "pieces.h"
+#include "support/suite.h"
 
 enum { RATE = 16000 };
 
@@ -356,9 +357,5 @@ int main(void)
     tcase_add_test(cases, noise_with_and_without_the_start_of_a_file);
     tcase_add_test(cases, endless_bytes_without_sound);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "support/suite.h"
 
 START_TEST(error_set_returns_status_and_writes_message)
 {
@@ -148,9 +149,5 @@ int main(void)
     tcase_add_test(memory, memory_counts_what_is_alive);
     tcase_add_test(memory, memory_fails_once_where_told);
     suite_add_tcase(suite, memory);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

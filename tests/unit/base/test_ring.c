@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/ring.h"
+#include "support/suite.h"
 
 static ring *create(size_t items)
 {
@@ -130,9 +131,5 @@ int main(void)
     tcase_add_test(tests, two_threads_lose_and_double_nothing);
     tcase_add_test(tests, allocation_may_fail);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

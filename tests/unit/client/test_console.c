@@ -8,6 +8,7 @@
 
 #include "console.h"
 #include "folder.h"
+#include "support/suite.h"
 
 static console screen;
 static char *errors;
@@ -107,9 +108,5 @@ int main(void)
     tcase_add_test(cases, forming_text_keeps_to_its_line);
     Suite *suite = suite_create("client_console");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

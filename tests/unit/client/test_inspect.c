@@ -6,6 +6,7 @@
 #include "inspect/alignment.h"
 #include "inspect/lines.h"
 #include "inspect/panels.h"
+#include "support/suite.h"
 
 typedef struct written {
     char text[65536];
@@ -235,9 +236,5 @@ int main(void)
     tcase_add_test(tcase, rows_and_cells);
     tcase_add_test(tcase, png_without_anything);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "columns.h"
 #include "layout.h"
+#include "support/suite.h"
 
 static const char words[] = "mister quilter is the apostle of the middle classes and we are glad";
 
@@ -266,9 +267,5 @@ int main(void)
     tcase_add_test(tests, names_of_devices_are_any_text);
     tcase_add_test(tests, columns_of_all_kinds);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

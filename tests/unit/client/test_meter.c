@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "meter.h"
+#include "support/suite.h"
 
 enum { RATE = 16000 };
 
@@ -94,9 +95,5 @@ int main(void)
     tcase_add_test(tests, too_loud_for_a_second);
     tcase_add_test(tests, silence_and_no_numbers);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "exit_status.h"
 #include "options.h"
+#include "support/suite.h"
 
 static option_values values;
 static steno_error error;
@@ -230,9 +231,5 @@ int main(void)
     tcase_add_test(cases, table_is_unambiguous);
     tcase_add_test(cases, exit_statuses);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

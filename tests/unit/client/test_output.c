@@ -11,6 +11,7 @@
 #include "kept.h"
 #include "ordered.h"
 #include "output.h"
+#include "support/suite.h"
 
 static void assert_file(const char *name, const char *text)
 {
@@ -258,9 +259,5 @@ int main(void)
     tcase_add_test(cases, order_is_kept);
     tcase_add_test(cases, results_are_kept_in_order);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

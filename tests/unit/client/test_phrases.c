@@ -5,6 +5,7 @@
 
 #include "folder.h"
 #include "phrases.h"
+#include "support/suite.h"
 
 static phrase_list list;
 static steno_error error;
@@ -121,9 +122,5 @@ int main(void)
     tcase_add_test(cases, too_many);
     Suite *suite = suite_create("client_phrases");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "plan.h"
 #include "steno/format.h"
+#include "support/suite.h"
 
 typedef struct naming {
     const char *path, *name;
@@ -143,9 +144,5 @@ int main(void)
     tcase_add_loop_test(cases, refused, 0, sizeof refusals / sizeof refusals[0]);
     tcase_add_test(cases, inputs_are_safe);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

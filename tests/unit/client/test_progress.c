@@ -4,6 +4,7 @@
 
 #include "folder.h"
 #include "progress.h"
+#include "support/suite.h"
 
 START_TEST(lines)
 {
@@ -71,9 +72,5 @@ int main(void)
     tcase_add_test(cases, files_weigh_by_their_size);
     tcase_add_test(cases, pipes_alone_have_no_share);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "alignment.h"
 #include "folder.h"
 #include "manifest.h"
+#include "support/suite.h"
 #include "wer_report.h"
 #include "words.h"
 
@@ -264,9 +265,5 @@ int main(void)
     tcase_add_test(cases, texts);
     tcase_add_test(cases, nothing_measured);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

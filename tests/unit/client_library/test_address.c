@@ -4,6 +4,7 @@
 
 #include "address.h"
 #include "base/memory.h"
+#include "support/suite.h"
 
 static const struct {
     const char *text, *target; /* NULL: refused */
@@ -88,9 +89,5 @@ int main(void)
     tcase_add_loop_test(tests, each, 0, (int)(sizeof cases / sizeof cases[0]));
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "flushes.h"
+#include "support/suite.h"
 
 static flushes list;
 
@@ -84,9 +85,5 @@ int main(void)
     tcase_add_test(cases, room_ends_and_comes_back);
     Suite *suite = suite_create("client_library_flushes");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

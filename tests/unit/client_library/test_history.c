@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "history.h"
+#include "support/suite.h"
 
 static uint8_t byte_at(uint64_t position)
 {
@@ -101,9 +102,5 @@ int main(void)
     tcase_add_loop_test(tests, at_random, 0, 50);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "steno/client.h"
+#include "support/suite.h"
 
 static steno_client_options options;
 static steno_error error;
@@ -243,9 +244,5 @@ int main(void)
     tcase_add_test(tests, bytes_and_samples_are_not_mixed_up);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

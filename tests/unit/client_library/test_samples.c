@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "samples.h"
+#include "support/suite.h"
 
 /* Every 16-bit sample comes through as a float. */
 START_TEST(sixteen_bits_are_exact)
@@ -54,9 +55,5 @@ int main(void)
     tcase_add_test(tests, clipped_and_cleaned);
     tcase_add_test(tests, floats_stay);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "status.h"
+#include "support/suite.h"
 
 static const struct {
     int code;
@@ -89,9 +90,5 @@ int main(void)
     tcase_add_test(tests, long_details_are_cut);
     tcase_add_test(tests, which_are_worth_another_server);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

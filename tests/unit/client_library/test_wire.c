@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "steno/v1/speech.pb-c.h"
+#include "support/suite.h"
 #include "wire.h"
 
 typedef Steno__V1__StreamingRecognizeRequest request_message;
@@ -269,9 +270,5 @@ int main(void)
     tcase_add_test(tests, damaged_answers);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "steno/v1/captions.pb-c.h"
+#include "support/suite.h"
 #include "wire_captions.h"
 
 static message_memory memory;
@@ -184,9 +185,5 @@ int main(void)
     tcase_add_test(all, the_list);
     tcase_add_test(all, the_request);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "daemon/alarms.h"
+#include "support/suite.h"
 
 #define ENTRIES 40
 
@@ -82,9 +83,5 @@ int main(void)
     tcase_add_test(all, never_is_never_due);
     tcase_add_test(all, out_of_memory);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

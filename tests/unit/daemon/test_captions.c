@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "daemon/captions.h"
+#include "support/suite.h"
 
 enum { HISTORY = 5 };
 
@@ -547,9 +548,5 @@ int main(void)
     tcase_add_test(all, out_of_memory);
     tcase_add_test(all, threads);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

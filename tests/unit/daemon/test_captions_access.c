@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/captions_access.h"
+#include "support/suite.h"
 
 START_TEST(own_hosts)
 {
@@ -67,9 +68,5 @@ int main(void)
     tcase_add_test(all, other_hosts);
     tcase_add_test(all, forms);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "daemon/captions_feed.h"
+#include "support/suite.h"
 
 enum { HISTORY = 5, TEXT_BYTES = 20000 };
 
@@ -264,9 +265,5 @@ int main(void)
     tcase_add_test(reader, out_of_memory);
     suite_add_tcase(suite, events);
     suite_add_tcase(suite, reader);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

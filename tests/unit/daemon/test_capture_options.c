@@ -9,6 +9,7 @@
 #include "daemon/config.h"
 #include "daemon/options.h"
 #include "steno/audio.h"
+#include "support/suite.h"
 
 static daemon_options options;
 static steno_error error;
@@ -199,9 +200,5 @@ int main(void)
     tcase_add_test(all, a_change_is_seen);
     tcase_add_test(all, each_allocation_failing_once);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

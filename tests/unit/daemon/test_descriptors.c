@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "daemon/descriptor_set.h"
 #include "daemon/descriptors.h"
+#include "support/suite.h"
 
 static descriptors *files;
 static steno_error error;
@@ -145,9 +146,5 @@ int main(void)
     tcase_add_test(all, damaged);
     tcase_add_test(all, each_allocation_failing_once);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/fingerprint.h"
+#include "support/suite.h"
 
 static char path[64];
 
@@ -71,9 +72,5 @@ int main(void)
     tcase_add_test(all, begins_the_hash);
     tcase_add_test(all, no_regular_file);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

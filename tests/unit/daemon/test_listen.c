@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/listen.h"
+#include "support/suite.h"
 
 START_TEST(addresses)
 {
@@ -105,9 +106,5 @@ int main(void)
     tcase_add_test(all, no_addresses);
     tcase_add_test(all, only_the_own_socket_is_removed);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "daemon/heard.h"
 #include "daemon/log.h"
+#include "support/suite.h"
 
 static log_sink log_under_test;
 static int kept, written;
@@ -242,9 +243,5 @@ int main(void)
     tcase_add_test(all, transcripts_only_when_asked_for);
     tcase_add_test(all, long_transcripts);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "proto/message_memory.h"
+#include "support/suite.h"
 
 static message_memory memory;
 
@@ -201,9 +202,5 @@ int main(void)
     tcase_add_test(all, each_allocation_failing_once);
     tcase_add_test(all, bombs);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "daemon/health.h"
 #include "daemon/reflection.h"
 #include "daemon/server.h"
+#include "support/suite.h"
 
 static char folder[32], socket_path[64], socket_address[80];
 static steno_error error;
@@ -170,9 +171,5 @@ int main(void)
     tcase_add_test(all, service_names_sorted_once);
     tcase_add_test(all, each_allocation_of_services_failing_once);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

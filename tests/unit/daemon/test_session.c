@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "daemon/session.h"
+#include "support/suite.h"
 #include "support/tiny_model.h"
 
 enum { RATE = 16000, FRAMES = 8 * RATE + 123, TEXT = 16384 };
@@ -357,9 +358,5 @@ int main(void)
     tcase_add_test(tests, test_audio_at_fault);
     tcase_add_test(tests, test_each_allocation_failing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/text.h"
+#include "support/suite.h"
 
 static char *written(void (*write)(FILE *file, const char *text), const char *text)
 {
@@ -82,9 +83,5 @@ int main(void)
     tcase_add_test(all, html);
     tcase_add_test(all, url);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "daemon/tokens.h"
+#include "support/suite.h"
 
 /* SHA-256 of the bytes 00 01 ... 0f and "abc", by sha256sum. */
 #define SALT "000102030405060708090a0b0c0d0e0f"
@@ -140,9 +141,5 @@ int main(void)
     tcase_add_test(all, files_that_can_not_be);
     tcase_add_test(all, each_allocation_failing);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "support/suite.h"
 #include "wire_fixture.h"
 
 START_TEST(test_audio)
@@ -322,9 +323,5 @@ int main(void)
     tcase_add_test(tests, test_a_message_that_grows);
     tcase_add_test(tests, test_each_allocation_failing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "support/suite.h"
 #include "wire_fixture.h"
 
 /* Google. */
@@ -237,9 +238,5 @@ int main(void)
     tcase_add_test(tests, test_google_validation);
     tcase_add_test(tests, test_google_timeouts);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

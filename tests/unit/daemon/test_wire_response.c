@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "bytes.h"
 #include "daemon/wire.h"
+#include "support/suite.h"
 
 static wire_output output;
 static steno_error error;
@@ -304,9 +305,5 @@ int main(void)
     tcase_add_test(tests, test_questions);
     tcase_add_test(tests, test_each_allocation_failing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

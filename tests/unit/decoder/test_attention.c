@@ -8,6 +8,7 @@
 #include "decoder/ctc.h"
 #include "fixture.h"
 #include "plain_decoder.h"
+#include "support/suite.h"
 
 /* Sums of a few dozen f32 products of values of size 1 round to about 1e-6; four steps of an LSTM
  * carry that on, and energies multiply it a few times. */
@@ -192,9 +193,5 @@ int main(void)
     tcase_add_loop_test(tcase, ctc_rows, 0, 2);
     Suite *suite = suite_create("attention");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "decoder/beam.h"
 #include "fixture.h"
 #include "plain_decoder.h"
+#include "support/suite.h"
 #include "support/tiny_model.h"
 
 enum { T = 5, TOKENS = 4, ALIGNMENTS = 1024 /* TOKENS ^ T */ };
@@ -347,9 +348,5 @@ int main(void)
     tcase_add_test(tcase, cutting);
     Suite *suite = suite_create("beam");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "fixture.h"
+#include "support/suite.h"
 
 static steno_status create(const fixture *f, const decoder_config *config, size_t max_rows,
     decoder **out, steno_error *error)
@@ -208,9 +209,5 @@ int main(void)
     tcase_add_test(tcase, failing_allocations);
     Suite *suite = suite_create("decoder contract");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "decoder/ngram.h"
+#include "support/suite.h"
 #include "support/tiny_ngram.h"
 
 /* An n-gram and what it is a view of. */
@@ -471,9 +472,5 @@ int main(void)
     tcase_add_loop_test(tcase, allocation_that_fails, 0, 2);
     Suite *suite = suite_create("ngram");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

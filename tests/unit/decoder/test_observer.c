@@ -10,6 +10,7 @@
 #include "decoder/search.h"
 #include "fixture.h"
 #include "plain_decoder.h"
+#include "support/suite.h"
 
 /* --- History against lists that every slot has for itself --- */
 
@@ -354,9 +355,5 @@ int main(void)
     tcase_add_loop_test(tcase, alignments_are_those_of_the_maths, 0, 4);
     tcase_add_test(tcase, failing_allocations);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "decoder/beam.h"
 #include "decoder/phrases.h"
 #include "fixture.h"
+#include "support/suite.h"
 
 /* Tokens 1..11, for the fixture's 'a'..'k'. */
 static const char token_list[] = "[\"▁new\", \"▁knew\", \"▁york\", \"▁n\", \"e\", \"w\", "
@@ -506,9 +507,5 @@ int main(void)
     tcase_add_test(tcase, segments_and_chunks);
     Suite *suite = suite_create("phrases");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

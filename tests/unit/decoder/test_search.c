@@ -8,6 +8,7 @@
 #include "fixture.h"
 #include "listener.h"
 #include "plain_decoder.h"
+#include "support/suite.h"
 
 /* --- Scores --- */
 
@@ -352,9 +353,5 @@ int main(void)
     tcase_add_loop_test(tcase, advance_allocates_nothing, 0, 2);
     Suite *suite = suite_create("search");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

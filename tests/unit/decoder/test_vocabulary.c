@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "decoder/vocabulary.h"
+#include "support/suite.h"
 
 START_TEST(known_list)
 {
@@ -108,9 +109,5 @@ int main(void)
     tcase_add_test(tcase, failing_allocations);
     Suite *suite = suite_create("vocabulary");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

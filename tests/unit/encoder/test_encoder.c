@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "fixture.h"
 #include "plain_encoder.h"
+#include "support/suite.h"
 
 static const double exact = 2e-5;
 static const float regrouped = 2e-5f;
@@ -402,9 +403,5 @@ int main(void)
     tcase_add_loop_test(tests, types_and_precisions, 0, all);
     tcase_set_timeout(tests, 300); /* valgrind on a slow machine */
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

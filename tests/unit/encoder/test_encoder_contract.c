@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "fixture.h"
+#include "support/suite.h"
 
 START_TEST(frames_and_encodings)
 {
@@ -293,9 +294,5 @@ int main(void)
     tcase_add_test(tests, destroys_nothing);
     tcase_set_timeout(tests, 300); /* valgrind on a slow machine */
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

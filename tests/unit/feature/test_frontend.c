@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "feature/frontend.h"
+#include "support/suite.h"
 
 enum {
     RATE = 16000,
@@ -425,9 +426,5 @@ int main(void)
     tcase_add_test(tests, each_allocation_may_fail);
     tcase_add_test(tests, impossible_configs_are_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

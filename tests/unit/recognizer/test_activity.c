@@ -9,6 +9,7 @@
 #include "fixture.h"
 #include "recognizer/activity.h"
 #include "support/recognise.h"
+#include "support/suite.h"
 
 enum { RATE = 16000, FRAMES = 14 * RATE + 77, TEXT = 16384 };
 
@@ -299,9 +300,5 @@ int main(void)
     tcase_add_test(streams, phrases_of_a_stream);
     tcase_add_test(streams, the_list_is_copied);
     suite_add_tcase(suite, streams);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

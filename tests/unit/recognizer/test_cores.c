@@ -5,6 +5,7 @@
 
 #include "fixture.h"
 #include "recognizer/cores.h"
+#include "support/suite.h"
 
 static void folder(const char *name)
 {
@@ -106,9 +107,5 @@ int main(void)
     tcase_add_test(tests, test_nonsense_is_no_limit);
     tcase_add_test(tests, test_this_process_has_at_least_one);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

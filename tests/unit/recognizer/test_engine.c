@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "fixture.h"
 #include "support/recognise.h"
+#include "support/suite.h"
 
 enum { RATE = 16000, FRAMES = 4 * RATE };
 
@@ -370,9 +371,5 @@ int main(void)
     tcase_add_test(tests, test_a_stream_keeps_its_model);
     tcase_add_test(tests, test_ready_tells_of_results_and_room);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

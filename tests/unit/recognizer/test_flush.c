@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "support/suite.h"
 
 enum { RATE = 16000, FRAMES = 10 * RATE + 77, TEXT = 16384 };
 
@@ -236,9 +237,5 @@ int main(void)
     tcase_add_test(tests, test_flushed_while_a_flush_is_at_work);
     tcase_add_test(tests, test_bad_calls);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

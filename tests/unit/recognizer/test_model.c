@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "fixture.h"
+#include "support/suite.h"
 
 static steno_status open_bytes(
     const void *bytes, size_t size, steno_model **out_model, steno_error *error)
@@ -396,9 +397,5 @@ int main(void)
     tcase_add_test(tests, test_each_allocation_failing);
     tcase_add_test(tests, test_version);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

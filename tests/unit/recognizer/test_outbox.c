@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "recognizer/outbox.h"
+#include "support/suite.h"
 
 enum { TURN_BYTES = 2048 };
 
@@ -268,9 +269,5 @@ int main(void)
     tcase_add_test(tests, test_what_is_too_large_is_refused);
     tcase_add_test(tests, test_each_allocation_failing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "fixture.h"
 #include "support/recognise.h"
+#include "support/suite.h"
 
 enum { RATE = 16000, SECONDS = 12 };
 
@@ -337,9 +338,5 @@ int main(void)
     tcase_add_loop_test(tests, test_the_language_model_counts, 0, 2);
     tcase_add_test(tests, test_weights_of_a_stream);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

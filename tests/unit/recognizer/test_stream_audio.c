@@ -8,6 +8,7 @@
 
 #include "fixture.h"
 #include "support/recognise.h"
+#include "support/suite.h"
 
 enum { RATE = 16000, SECONDS = 12 };
 
@@ -316,9 +317,5 @@ int main(void)
     tcase_add_test(tests, test_samples_that_are_none);
     tcase_add_test(tests, test_channels);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

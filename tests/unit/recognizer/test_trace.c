@@ -11,6 +11,7 @@
 #include "fixture.h"
 #include "recognizer/model.h"
 #include "support/recognise.h"
+#include "support/suite.h"
 
 enum { RATE = 16000, FRAMES = 9 * RATE + 77, MAX_TOKENS = 1000, MAX_ENCODINGS = 200, BINS = 80 };
 
@@ -339,9 +340,5 @@ int main(void)
     tcase_add_test(tcase, failing_allocations);
     tcase_add_test(tcase, names_of_tokens);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "output.h"
 #include "steno/audio.h"
+#include "support/suite.h"
 
 enum { FORMATS = STENO_FORMAT_TSV + 1 };
 
@@ -487,9 +488,5 @@ int main(void)
     tcase_add_test(tests, test_allocation_failures);
     tcase_add_test(tests, test_arguments);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

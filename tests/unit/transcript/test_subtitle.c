@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "support/suite.h"
 
 static output out;
 
@@ -275,9 +276,5 @@ int main(void)
     tcase_add_test(tests, test_cues_wait_for_no_more_than_the_next);
     tcase_add_loop_test(tests, test_any_words, 0, 100);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/suite.h"
 #include "transcript/transcript.h"
 
 enum {
@@ -455,9 +456,5 @@ int main(void)
     tcase_add_loop_test(tests, test_alternatives_against_all, 0, SEEDS);
     tcase_add_test(tests, test_generator);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

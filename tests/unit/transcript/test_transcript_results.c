@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "subject.h"
+#include "support/suite.h"
 
 START_TEST(test_endpoint)
 {
@@ -276,9 +277,5 @@ int main(void)
     tcase_add_test(tests, test_interim_confidence);
     tcase_add_test(tests, test_final_ends_interim);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }
