@@ -1,8 +1,6 @@
 #include "devices.h"
 
-#include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "exit_status.h"
 #include "help.h"
 #include "noise.h"
+#include "printing.h"
 #include "steno/capture.h"
 
 void devices_advise(void (*say)(void *context, const char *line), void *context)
@@ -55,40 +54,23 @@ static char *to_json(const steno_device *list, size_t count)
     return text;
 }
 
-/* Prints a text as it can be shown, and fills up to `columns`. */
-static void print_padded(FILE *out, const char *text, size_t columns)
-{
-    growing shown = {0};
-    columns_append(&shown, text, strlen(text));
-    size_t used = columns_of(text, strlen(text));
-    fprintf(out, "%s%*s", shown.size > 0 ? shown.bytes : "",
-        used < columns ? (int)(columns - used) : 0, "");
-    growing_finish(&shown);
-}
-
-static size_t wider(size_t columns, const char *text)
-{
-    size_t used = columns_of(text, strlen(text));
-    return used > columns ? used : columns;
-}
-
 static void print_table(FILE *out, const steno_device *list, size_t count)
 {
     size_t name = strlen("NAME"), system = strlen("SYSTEM");
     for (size_t i = 0; i < count; i++) {
-        name = wider(name, list[i].name);
-        system = wider(system, list[i].system);
+        name = printing_wider(name, list[i].name);
+        system = printing_wider(system, list[i].system);
     }
     fputs("   NR  ", out);
-    print_padded(out, "NAME", name);
+    printing_cell(out, "NAME", name);
     fputs("  ", out);
-    print_padded(out, "SYSTEM", system);
+    printing_cell(out, "SYSTEM", system);
     fputs("  CHANNELS      HZ  TAKES", out);
     for (size_t i = 0; i < count; i++) {
         fprintf(out, "\n%c %3u  ", list[i].is_default ? '*' : ' ', (unsigned)list[i].number);
-        print_padded(out, list[i].name, name);
+        printing_cell(out, list[i].name, name);
         fputs("  ", out);
-        print_padded(out, list[i].system, system);
+        printing_cell(out, list[i].system, system);
         fprintf(out, "  %8u  %6u ", (unsigned)list[i].channels_max, (unsigned)list[i].rate_hz);
         for (size_t r = 0; r < list[i].rate_count; r++)
             fprintf(out, " %u", (unsigned)list[i].rates_hz[r]);
@@ -112,23 +94,6 @@ static char *to_text(const steno_device *list, size_t count)
     return NULL;
 }
 
-static int print(console *screen, char *text)
-{
-    if (text == NULL) {
-        console_error(screen, NULL, "out of memory");
-        return EXIT_STATUS_AUDIO;
-    }
-    steno_status status = console_write(screen, text, strlen(text));
-    free(text);
-    if (status == STENO_OK && console_write(screen, "\n", 1) == STENO_OK)
-        return EXIT_STATUS_FINE;
-    int code = console_write_errno(screen);
-    if (code == EPIPE)
-        return EXIT_STATUS_SIGNAL + SIGPIPE;
-    console_error(screen, "standard output", strerror(code));
-    return EXIT_STATUS_OUTPUT;
-}
-
 static void say_line(void *context, const char *line)
 {
     console_error(context, NULL, line);
@@ -140,9 +105,9 @@ static int show(console *screen, const steno_device_list *list, bool json)
     const steno_device *all = steno_device_list_get(list, &count);
     int status = EXIT_STATUS_FINE;
     if (json)
-        status = print(screen, to_json(all, count));
+        status = printing_text(screen, to_json(all, count));
     else if (count > 0)
-        status = print(screen, to_text(all, count));
+        status = printing_text(screen, to_text(all, count));
     if (count > 0 || status != EXIT_STATUS_FINE)
         return status;
     console_error(screen, NULL, "no microphone found");

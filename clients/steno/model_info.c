@@ -1,6 +1,5 @@
 #include "model_info.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include "columns.h"
 #include "exit_status.h"
 #include "help.h"
+#include "printing.h"
 #include "server.h"
 #include "session.h"
 #include "steno/model.h"
@@ -82,29 +82,15 @@ static char *to_json(const char *place, const char *path, const steno_model_info
     return text;
 }
 
-static int print(console *screen, char *text)
-{
-    if (text == NULL) {
-        console_error(screen, NULL,
-            "the model's description can't be put into words: out of "
-            "memory, or not UTF-8");
-        return EXIT_STATUS_MODEL;
-    }
-    steno_status status = console_write(screen, text, strlen(text));
-    free(text);
-    if (status == STENO_OK)
-        return EXIT_STATUS_FINE;
-    int code = console_write_errno(screen);
-    if (code == EPIPE)
-        return EXIT_STATUS_SIGNAL + SIGPIPE;
-    console_error(screen, "standard output", strerror(code));
-    return EXIT_STATUS_OUTPUT;
-}
-
 static int show(console *screen, const option_values *options, const char *place, const char *path,
     const steno_model_info *info)
 {
-    return print(screen, options->json ? to_json(place, path, info) : to_text(place, path, info));
+    char *text = options->json ? to_json(place, path, info) : to_text(place, path, info);
+    if (text != NULL)
+        return printing_text(screen, text);
+    console_error(screen, NULL,
+        "the model's description can't be put into words: out of memory, or not UTF-8");
+    return EXIT_STATUS_MODEL;
 }
 
 static int show_file(console *screen, const option_values *options)

@@ -1,16 +1,13 @@
 #include "watch_list.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "columns.h"
 #include "console.h"
 #include "exit_status.h"
-#include "growing.h"
+#include "printing.h"
 #include "server.h"
 #include "steno/client_captions.h"
 
@@ -34,45 +31,28 @@ static char *to_json(const steno_client_captures *captures)
     return text;
 }
 
-static size_t wider(size_t columns, const char *text)
-{
-    size_t used = columns_of(text, strlen(text));
-    return used > columns ? used : columns;
-}
-
-/* As it can be shown, filled up to `columns`. */
-static void print_padded(FILE *out, const char *text, size_t columns)
-{
-    growing shown = {0};
-    columns_append(&shown, text, strlen(text));
-    size_t used = columns_of(text, strlen(text));
-    fprintf(out, "%s%*s", shown.size > 0 ? shown.bytes : "",
-        used < columns ? (int)(columns - used) : 0, "");
-    growing_finish(&shown);
-}
-
 static void print_table(FILE *out, const steno_client_captures *captures)
 {
     size_t name = strlen("NAME"), state = strlen("listening");
     for (size_t i = 0; i < captures->count; i++)
-        name = wider(name, captures->items[i].name);
-    print_padded(out, "NAME", name);
+        name = printing_wider(name, captures->items[i].name);
+    printing_cell(out, "NAME", name);
     fputs("  ", out);
-    print_padded(out, "STATE", state);
+    printing_cell(out, "STATE", state);
     fputs("     HEARD  WATCHERS  WHAT", out);
     for (size_t i = 0; i < captures->count; i++) {
         const steno_client_capture *one = &captures->items[i];
         uint64_t seconds = one->status.heard_ms / 1000;
         fputc('\n', out);
-        print_padded(out, one->name, name);
+        printing_cell(out, one->name, name);
         fputs("  ", out);
-        print_padded(out, steno_client_capture_state_name(one->status.state), state);
+        printing_cell(out, steno_client_capture_state_name(one->status.state), state);
         fprintf(out, "%4" PRIu64 ":%02u:%02u  %8u  ", seconds / 3600, (unsigned)(seconds / 60 % 60),
             (unsigned)(seconds % 60), (unsigned)one->watchers);
-        print_padded(out, one->about, 0);
+        printing_cell(out, one->about, 0);
         if (one->status.reason[0] != '\0') {
             fputs(": ", out);
-            print_padded(out, one->status.reason, 0);
+            printing_cell(out, one->status.reason, 0);
         }
     }
 }
@@ -92,29 +72,12 @@ static char *to_text(const steno_client_captures *captures)
     return NULL;
 }
 
-static int print(console *screen, char *text)
-{
-    if (text == NULL) {
-        console_error(screen, NULL, "out of memory");
-        return EXIT_STATUS_AUDIO;
-    }
-    steno_status status = console_write(screen, text, strlen(text));
-    free(text);
-    if (status == STENO_OK && console_write(screen, "\n", 1) == STENO_OK)
-        return EXIT_STATUS_FINE;
-    int code = console_write_errno(screen);
-    if (code == EPIPE)
-        return EXIT_STATUS_SIGNAL + SIGPIPE;
-    console_error(screen, "standard output", strerror(code));
-    return EXIT_STATUS_OUTPUT;
-}
-
 static int show(console *screen, const steno_client_captures *captures, bool json)
 {
     if (json)
-        return print(screen, to_json(captures));
+        return printing_text(screen, to_json(captures));
     if (captures->count > 0)
-        return print(screen, to_text(captures));
+        return printing_text(screen, to_text(captures));
     char message[256];
     snprintf(message, sizeof message, "%s listens to nothing: its settings have no [capture NAME]",
         captures->address);
