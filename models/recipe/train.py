@@ -214,7 +214,7 @@ def use_kernels(network, arguments, rank):
         fused.use(network, arguments.exact)
     except fused.Unavailable as reason:
         if rank == 0:
-            print(f"training without the kernels, at half the speed: {reason}", flush=True)
+            print(f"training without the kernels, several times more slowly: {reason}", flush=True)
         return False
     return True
 

@@ -2,9 +2,10 @@
  *
  * PyTorch writes and reads a whole activation for each element-wise operation, and next to fast
  * matrix products that takes more time than they do.  Here each part of the network is one function
- * forward and one backward: the products go to the BLAS that PyTorch uses itself, and what lies
- * between two of them is one loop.  What is cheap to compute again (normalised inputs, SiLU,
- * attention weights, dropout masks) is computed again backward and not kept.
+ * forward and one backward: the products go to the BLAS that PyTorch uses itself or to
+ * product_fixed.c, and what lies between two of them is one loop.  What is cheap to compute again
+ * (normalised inputs, SiLU, attention weights, dropout masks) is computed again backward and not
+ * kept.
  *
  * Recordings are packed: the rows of recording b are offsets[b] .. offsets[b + 1] - 1 of one
  * matrix, and no row is spent on padding.  All matrices are f32, slowest dimension first; those of

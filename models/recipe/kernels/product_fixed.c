@@ -281,6 +281,7 @@ int product_fixed(int64_t n, int64_t m, int64_t k, const float *a, int a_transpo
     if (k == 0 && !add)
         memset(out, 0, (size_t)(n * m) * sizeof(float));
     struct packed *packed = &thread_packed;
+    __asm__("" : "+r"(packed)); /* or gcc asks for this thread's again at each use */
     int64_t blocks = (k + K_MOST - 1) / K_MOST, deep = blocks ? (k + blocks - 1) / blocks : 0;
     deep += deep % 2;
     for (int64_t i = 0; i < k; i += deep)
