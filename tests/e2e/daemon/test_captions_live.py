@@ -64,7 +64,9 @@ class CaptionsLive(CapturesTest):
             self.assertEqual(self.ask(f"/captions/film.{kind}"), (200, expected))
         self.assertIn('<span class="state ended">ended</span>', self.ask("/captions")[1])
         program.tell()
-        self.assertIsNone(reader.next())
+        # Of a slow machine there are beats by now.
+        while (event := reader.next()) is not None:
+            self.assertEqual(event[0], "beat")
         self.assertEqual(program.finish(), 0)
 
     def test_last_words_of_a_daemon_that_ends(self):
