@@ -491,6 +491,7 @@ static void commit(parts *self, const daemon_options *options, changes *all)
     certificates_finish(&self->certificates);
     self->certificates = all->certificates;
     auth_commit(self->auth, all->auth);
+    server_admit_again(self->server);
     speech_commit(self->speech, all->speech);
     server_set_limits(self->server, options->max_streams, options->max_streams_per_client);
     monitor_set(self->monitor, options->max_streams, self->certificates.expires_s);

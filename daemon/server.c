@@ -65,6 +65,7 @@ struct server {
     _Atomic uint64_t refuse_at_ms, stop_at_ms; /* UINT64_MAX: not to */
     _Atomic bool is_rung;                      /* `bell` is out */
     _Atomic bool is_closing;                   /* the ringer is to go */
+    _Atomic bool admits_again;                 /* calls that last are to be looked at */
     _Atomic uint32_t max_streams, max_streams_per_client;
     _Atomic uint32_t streams;
     _Atomic uint64_t streams_total;
@@ -268,6 +269,30 @@ static void on_request(void *owner, bool success)
         request_call(self);
 }
 
+/* Ends the calls that last whose clients may no longer have them. */
+static void admit_again(server *self)
+{
+    if (!atomic_exchange(&self->admits_again, false) || self->limits.admit == NULL)
+        return;
+    for (call *one = self->calls; one != NULL; one = one->next) {
+        server_client client = {0};
+        char message[256];
+        if (!one->lasts || one->finished)
+            continue;
+        snprintf(client.name, sizeof(client.name), "%s", one->client);
+        call_status status = self->limits.admit(
+            self->limits.context, one, one->method, &client, message, sizeof(message));
+        if (status != CALL_OK)
+            call_finish(one, status, message);
+    }
+}
+
+void server_admit_again(server *self)
+{
+    atomic_store(&self->admits_again, true);
+    eventfd_write(self->shutdown_fd, 1);
+}
+
 /* ---- Shutting down ---- */
 
 static void on_bell(void *owner, bool success)
@@ -416,6 +441,7 @@ static void run_until_stopped(server *self)
             self->beat_at_ms = now + self->limits.beat_ms;
             self->limits.beat(self->limits.context);
         }
+        admit_again(self);
         advance_shutdown(self, now);
         if (is_running(self))
             take_event(self, next_ms(self));

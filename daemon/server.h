@@ -67,7 +67,8 @@ typedef struct server_options {
     /* Likewise when the notice is over and streams are refused: calls that last are to be ended. */
     void (*refusing)(void *context);
     /* These on the server's thread, too, and not needed either.  beat: at least every beat_ms while
-     * the server is alive.  admit: may say more of the client, or that the call may not be.
+     * the server is alive.  admit: may say more of the client, or that the call may not be; of
+     * calls that last also later, when nothing but its answer counts.
      * ended: a call is over. */
     void (*beat)(void *context);
     uint32_t beat_ms;
@@ -113,6 +114,10 @@ steno_status server_set_certificates(server *server, const char *certificate, co
 /* Takes a connection over, a descriptor of a stream socket that does not block, as plaintext.
  * context: the server.  Any thread, but not after `draining`. */
 void server_adopt(void *context, int fd);
+
+/* Asks `admit` again about calls that last, and ends those that may be no longer.  Any thread; does
+ * not wait for it. */
+void server_admit_again(server *server);
 
 /* Recognising calls under way now, and all so far. */
 uint32_t server_streams(const server *server);
