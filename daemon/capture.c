@@ -65,7 +65,8 @@ static void wake(void *context)
 }
 
 /* Sleeps until there is something to read from fd (-1: none), the stream has something, a stop is
- * asked for (unless that is known), or the time is over. */
+ * asked for, or the time, which is short, is over.  Once a stop is known it is not waited for; one
+ * that comes just before sleeping is known after the time. */
 static void rest(const capture *self, int fd, int timeout_ms)
 {
     struct pollfd fds[] = {
@@ -79,11 +80,14 @@ static void rest(const capture *self, int fd, int timeout_ms)
     }
 }
 
-static void rest_unless_stopping(const capture *self, uint32_t wait_ms)
+/* Sleeps until a stop is asked for, or for so long (-1: for ever).  What stop_fd has stays there,
+ * so that a stop between looking and sleeping is not slept through. */
+static void wait_for_stop(const capture *self, int timeout_ms)
 {
-    uint64_t until = alarms_now_ms() + wait_ms, now;
-    while (!is_stopping(self) && (now = alarms_now_ms()) < until)
-        rest(self, -1, (int)(until - now));
+    struct pollfd fd = {.fd = self->all->stop_fd, .events = POLLIN};
+    uint64_t until = alarms_now_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0), now = 0;
+    while (!is_stopping(self) && (timeout_ms < 0 || (now = alarms_now_ms()) < until))
+        poll(&fd, 1, timeout_ms < 0 ? -1 : (int)(until - now));
 }
 
 /* ---- What readers and the log are told ---- */
@@ -394,7 +398,7 @@ static bool run_sound(capture *self)
     bool more = goes_on(self, status, &error);
     close_sound(self, more && status >= 0 && sound_goes_on(self->sound));
     if (more && (status < 0 || !had_sound)) {
-        rest_unless_stopping(self, self->retry_ms);
+        wait_for_stop(self, (int)self->retry_ms);
         self->retry_ms =
             self->retry_ms * 3 / 2 < RETRY_MAX_MS ? self->retry_ms * 3 / 2 : RETRY_MAX_MS;
     }
@@ -406,8 +410,7 @@ void capture_run(capture *self)
     self->retry_ms = RETRY_MS;
     while (!is_stopping(self) && run_sound(self))
         ;
-    while (!is_stopping(self))
-        rest(self, -1, -1);
+    wait_for_stop(self, -1);
     captions_end(self->source);
 }
 

@@ -74,7 +74,9 @@ static bool is_name(const char *name)
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                   ".-_";
     size_t length = strspn(name, letters);
-    return length > 0 && length < CAPTURE_NAME_BYTES && name[length] == '\0';
+    /* "." and ".." mean something else in the path of an address. */
+    return length > 0 && length < CAPTURE_NAME_BYTES && name[length] == '\0' &&
+           strspn(name, ".") < length;
 }
 
 static steno_status check_name(
@@ -83,7 +85,7 @@ static steno_status check_name(
     if (!is_name(name))
         return error_set(error, STENO_ERROR_ARGUMENT,
             "%s: \"%s\" can't be a capture's name: 1 to %d letters, digits, dots, dashes and "
-            "underscores",
+            "underscores, not dots alone",
             where, name, CAPTURE_NAME_BYTES - 1);
     for (size_t i = 0; i < self->count; i++)
         if (strcmp(self->items[i].name, name) == 0)

@@ -19,7 +19,7 @@ enum { CAPTURES_MAX = 64, CAPTURE_NAME_BYTES = 64 };
 
 /* Texts are owned; NULL: not given. */
 typedef struct capture_setting {
-    char *name;                 /* 1 to 63 letters, digits, dots, dashes and underscores */
+    char *name;                 /* 1 to 63 letters, digits, dots, dashes, underscores; not "." */
     char *where;                /* "path:line" of the section */
     char *device, *file, *fifo; /* one of them */
     bool loop;                  /* of a file */

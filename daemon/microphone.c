@@ -193,7 +193,7 @@ static steno_status take_message(microphone *self, microphone_block *out, steno_
 {
     message_head *head = &self->head;
     steno_status status = read_until(self, head, 0, sizeof(*head));
-    size_t floats = head->count * self->channels;
+    size_t floats = (size_t)head->count * self->channels;
     if (status == STENO_OK && head->kind == AUDIO && floats > self->block_floats)
         return error_set(error, STENO_ERROR_INTERNAL, "the process that hears the microphone errs");
     if (status == STENO_OK && head->kind == AUDIO)

@@ -123,13 +123,23 @@ static steno_status open_fifo(sound *self, steno_error *error)
     return self->bytes != NULL ? allocate(self, error) : error_memory(error);
 }
 
+/* Whether the path leads to another pipe than the one that is open. */
+static bool is_replaced(const sound *self)
+{
+    struct stat there, here;
+    return stat(self->setting->fifo, &there) != 0 || fstat(self->fifo, &here) != 0 ||
+           there.st_dev != here.st_dev || there.st_ino != here.st_ino;
+}
+
 /* Nobody has it open for writing: because nobody has come yet, or because who did has gone.  Then
  * it is opened again, to wait for the next one, before it is closed: who comes in between finds a
- * reader, and what they write is there. */
+ * reader, and what they write is there.  So is one that was removed and made anew: the next writer
+ * would wait for ever for who reads the old one. */
 static steno_status renew(sound *self, steno_error *error)
 {
     struct pollfd fd = {.fd = self->fifo, .events = POLLIN};
-    if (!self->has_heard && !(poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP) != 0))
+    bool has_gone = self->has_heard || (poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP) != 0);
+    if (!has_gone && !is_replaced(self))
         return STENO_AGAIN;
     int next;
     steno_status status = open_pipe(self->setting->fifo, &next, error);

@@ -200,6 +200,34 @@ class CaptureTest(CapturesTest):
         self.assertTrue(eventually(lambda: self.list()[0].watchers == 1))
         self.watch("line").wait_for(lambda self: self.events)
 
+    def test_a_named_pipe_made_anew(self):
+        """Nobody had written to the one before."""
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        daemon = self.captures({"name": "line", "fifo": pipe, "rate": 16000})
+        descriptors = f"/proc/{daemon.process.pid}/fd"
+
+        def is_open(path):
+            return any(os.path.realpath(f"{descriptors}/{one}") == path
+                       for one in os.listdir(descriptors))
+
+        self.assertTrue(eventually(lambda: is_open(os.path.realpath(pipe))))
+        pipe.rename(self.folder / "old")
+        os.mkfifo(pipe)
+
+        def can_be_written_to():
+            try:
+                os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+            except OSError:
+                return False
+            return True
+
+        self.assertTrue(eventually(can_be_written_to))
+        with open(pipe, "wb") as out:
+            out.write(bytes(32000))
+        self.watch("line").wait_for(
+            lambda self: self.of("status") and self.of("status")[-1].heard_ms >= 1000)
+
     def test_names_need_a_token(self):
         tokens = self.folder / "tokens"
         made = subprocess.run([os.environ["STENO"], "token", "create", tokens, "ada"],
@@ -212,6 +240,30 @@ class CaptureTest(CapturesTest):
         metadata = [("authorization", "Bearer " + token)]
         self.assertEqual([c.name for c in self.list(metadata=metadata)], ["line"])
         self.watch("line", metadata=metadata).wait_for(lambda self: self.events)
+
+    def test_a_token_that_is_revoked(self):
+        """A watch may last for ever; it ends when those who may are read anew."""
+        tokens = self.folder / "tokens"
+
+        def token(*arguments):
+            made = subprocess.run([os.environ["STENO"], "token", arguments[0], tokens, arguments[1]],
+                                  capture_output=True, text=True, check=True)
+            return [("authorization", "Bearer " + made.stdout.strip().splitlines()[-1].split()[-1])
+                    ] if arguments[0] == "create" else None
+
+        ada, bob = token("create", "ada"), token("create", "bob")
+        daemon = self.captures({"name": "tape", "file": SPEECH, "loop": "yes"}, tokens=tokens)
+        hers, his = self.watch("tape", metadata=ada), self.watch("tape", metadata=bob)
+        for watcher in (hers, his):
+            watcher.wait_for_finals(1)
+        token("revoke", "bob")
+        daemon.tell(signal.SIGHUP)
+        daemon.wait_for("reloaded")
+        his.join(PATIENCE)
+        self.assertEqual(his.error.code(), grpc.StatusCode.UNAUTHENTICATED)
+        self.assertIn("the token is not valid", his.error.details())
+        hers.wait_for_finals(len(hers.of("final")) + 1)
+        self.assertEqual([c.watchers for c in self.list(metadata=ada)], [1])
 
     def test_the_end_comes_after_the_last_words(self):
         """A drain hears what was said, tells it, and then ends the watchers."""

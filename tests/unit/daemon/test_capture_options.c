@@ -109,6 +109,7 @@ START_TEST(wrong)
 {
     refused("[capture]\n", ":1: ", "can't be a capture's name");
     refused("\n[capture a b]\n", ":2: ", "\"a b\" can't be");
+    refused("[capture ..]\n", ":1: ", "\"..\" can't be");
     refused("[capture a]\ndevice = x\n[capture a]\n", ":3: [capture a] is already at ", ":1");
     refused("[capture a]\ndevices = x\n", ":2: ", "no setting \"devices\"");
     refused("[capture a]\nmax-streams = 2\n", ":2: ", "no setting \"max-streams\"");
