@@ -185,7 +185,7 @@ def soak(options, folder, server):
     finally:
         for watcher in watchers:
             watcher.process.send_signal(signal.SIGCONT)
-            watcher.process.send_signal(signal.SIGINT)
+            watcher.process.terminate()
             watcher.process.wait()
         streams[0].close()
         if player:
