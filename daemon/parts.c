@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/alarms.h"
 #include "daemon/auth.h"
 #include "daemon/captions_page.h"
 #include "daemon/captures.h"
@@ -68,6 +69,7 @@ struct parts {
     http_handler handlers[2];
     http *http; /* NULL: none is wanted */
     _Atomic uint32_t notice_seconds, drain_seconds;
+    uint64_t captures_end_by_ms; /* the server's thread; 0: not told to end */
 };
 
 /* ---- Services ---- */
@@ -148,6 +150,7 @@ static void on_refusing(void *context)
     if (self->page != NULL)
         captions_page_drain(self->page);
     captures_stop(self->captures, false);
+    self->captures_end_by_ms = alarms_now_ms() + (uint64_t)parts_drain_seconds(self) * 1000;
 }
 
 /* The engine's lock is taken on the way: should it hang, so does the server's thread, and the
@@ -417,8 +420,9 @@ steno_status parts_run(parts *self, steno_error *error)
         return status;
     systemd_ready("Serving");
     server_run(self->server);
-    /* Browsers are told the last words, too. */
-    captures_wait(self->captures, parts_drain_seconds(self) * 1000);
+    /* Browsers are told the last words, too, but the whole takes no longer than was said. */
+    uint64_t now = alarms_now_ms(), end = self->captures_end_by_ms;
+    captures_wait(self->captures, end > now ? (uint32_t)(end - now) : 0);
     return STENO_OK;
 }
 
