@@ -10,11 +10,12 @@
  * libmicrohttpd does not look at suspended connections; their sockets are polled here, so that a
  * reader that has gone makes room at once and not when there is something to tell it.
  *
+ * What takes too long to ask is ended from here, too (http_visitors.h).
+ *
  * Rejected: libmicrohttpd's own thread, which nobody can make wake up for what is due in between;
  * a thread for each stream.
  */
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -31,6 +32,7 @@
 #include "daemon/alarms.h"
 #include "daemon/connections.h"
 #include "daemon/http_private.h"
+#include "daemon/http_visitors.h"
 #include "daemon/listen.h"
 
 /* Beside streams: monitors and pages, which are few and quick. */
@@ -49,9 +51,11 @@ struct http {
 
     /* The HTTP thread. */
     http_exchange *resting; /* a list */
+    http_visitors visitors;
     unsigned streams;
     struct pollfd *polled; /* [2 + max_streams] */
     uint64_t ask_at_ms;    /* all that rest */
+    uint64_t late_at_ms;   /* when the next of the visitors is; UINT64_MAX: there is none */
     uint64_t end_at_ms;    /* 0: not yet */
 
     /* Any thread. */
@@ -109,14 +113,16 @@ static int socket_of(const http_exchange *exchange)
 
 /* ---- The thread ---- */
 
-/* Until libmicrohttpd or a stream is due at the latest. */
+/* Until libmicrohttpd, a stream or somebody who asks too slowly is due at the latest. */
 static int patience_ms(const http *self)
 {
-    uint64_t now = alarms_now_ms(), patience = INT_MAX;
+    uint64_t now = alarms_now_ms(), patience = HTTP_REST_MS;
     if (self->end_at_ms > 0)
         patience = self->end_at_ms > now ? self->end_at_ms - now : 0;
     else if (self->resting != NULL)
         patience = self->ask_at_ms > now ? self->ask_at_ms - now : 0;
+    if (self->late_at_ms < now + patience)
+        patience = self->late_at_ms > now ? self->late_at_ms - now : 0;
     MHD_UNSIGNED_LONG_LONG due;
     if (MHD_get_timeout(self->daemon, &due) == MHD_YES && due < patience)
         patience = due;
@@ -156,9 +162,27 @@ static void wake_those_due(http *self)
     }
 }
 
+static unsigned connections_of(const http *self)
+{
+    return MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+/* libmicrohttpd stops listening while it has all the connections that it may have, and listens
+ * again at the beginning of a run only: once some have gone it is run once more, or nobody would
+ * ever wake it. */
+static void run_daemon(http *self)
+{
+    unsigned before;
+    do {
+        before = connections_of(self);
+        MHD_run(self->daemon);
+    } while (connections_of(self) < before);
+}
+
 static void run_once(http *self)
 {
-    MHD_run(self->daemon);
+    run_daemon(self);
+    self->late_at_ms = http_visitors_end_late(&self->visitors, alarms_now_ms());
     wait_for_something(self);
     wake_those_due(self);
 }
@@ -254,8 +278,9 @@ static steno_status start(http *self, steno_error *error)
     connections_leave_room(most);
     self->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         http_exchange_handle, self, MHD_OPTION_LISTEN_SOCKET, self->fd, MHD_OPTION_NOTIFY_COMPLETED,
-        http_exchange_completed, self, MHD_OPTION_CONNECTION_LIMIT, most,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_SECONDS, MHD_OPTION_END);
+        http_exchange_completed, self, MHD_OPTION_NOTIFY_CONNECTION, http_visitors_notify,
+        &self->visitors, MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)TIMEOUT_SECONDS, MHD_OPTION_END);
     if (self->daemon == NULL)
         return error_set(error, STENO_ERROR_IO, "can't serve HTTP on %s", self->setting.address);
     self->epoll = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "daemon/http_private.h"
+#include "daemon/http_visitors.h"
 
 /* A reader who takes nothing for so long is gone. */
 enum { STREAM_TIMEOUT_SECONDS = 60, STREAM_PIECE_BYTES = 4096 };
@@ -184,6 +185,7 @@ http_result http_exchange_handle(void *context, struct MHD_Connection *connectio
     self->path = path;
     self->method = method;
     self->result = MHD_NO;
+    http_visitors_asked(connection);
     http_offer(self->server, self);
     return self->result;
 }
@@ -192,6 +194,7 @@ void http_exchange_completed(void *context, struct MHD_Connection *connection, v
     enum MHD_RequestTerminationCode code)
 {
     http_exchange *self = *state;
+    http_visitors_answered(connection);
     if (self == NULL)
         return;
     if (self->is_stream) {

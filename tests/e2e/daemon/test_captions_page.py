@@ -212,6 +212,35 @@ class Events(PageTest):
         self.assertEqual(readers[1].finals(1), ["words number 1"])
         del server
 
+    def test_requests_that_never_come_whole(self):
+        """Those who send them byte by byte keep others out for seconds, not for ever."""
+        self.serve(readers=2)
+        slow = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(34)]
+        begun = (b"GET /captions HTTP/1.1\r\nX: ",
+                 b"POST /captions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+        for number, one in enumerate(slow):
+            self.addCleanup(one.close)
+            one.sendall(begun[number % 2])
+
+        def are_shown_out():
+            for one in slow[:]:
+                try:
+                    one.sendall(b"x")
+                except OSError:
+                    slow.remove(one)
+            time.sleep(0.2)
+            return not slow
+
+        self.assertTrue(eventually(are_shown_out))
+        self.assertEqual(self.ask("/captions")[0], 200)
+        # Who asks again and again over one connection may.
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        for _ in range(3):
+            connection.request("GET", "/captions")
+            self.assertEqual(connection.getresponse().read()[:15], b"<!doctype html>")
+        self.end()
+
     def test_many(self):
         server = self.serve(readers=200)
         tasks = f"/proc/{server.process.pid}/task"
