@@ -345,6 +345,15 @@ static void choose_request_id(call *self)
         .value = grpc_slice_from_copied_string(self->request_id)};
 }
 
+/* Length of the part of a peer that says who it is: "ipv4:127.0.0.1" of "ipv4:127.0.0.1:4711".
+ * Unix peers, and those whose connections were handed over, have no names and count as one. */
+static size_t client_length(const char *peer)
+{
+    const char *port = strrchr(peer, ':');
+    bool is_nameless = strncmp(peer, "unix", 4) == 0 || strncmp(peer, "fd", 2) == 0;
+    return is_nameless || port == NULL ? strcspn(peer, ":") : (size_t)(port - peer);
+}
+
 call *call_create(
     server *host, grpc_call *grpc, grpc_metadata_array *headers, const call_method *method)
 {
@@ -355,6 +364,8 @@ call *call_create(
     self->grpc = grpc;
     self->method = method;
     self->peer = grpc_call_get_peer(grpc);
+    snprintf(
+        self->client, sizeof(self->client), "%.*s", (int)client_length(self->peer), self->peer);
     self->headers = *headers;
     grpc_metadata_array_init(headers);
     choose_request_id(self);

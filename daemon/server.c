@@ -133,15 +133,6 @@ static const call_method *find_method(const server *self, grpc_slice path)
     return NULL;
 }
 
-/* Length of the part of a peer that says who it is: "ipv4:127.0.0.1" of "ipv4:127.0.0.1:4711".
- * Unix peers, and those whose connections were handed over, have no names and count as one. */
-static size_t client_length(const char *peer)
-{
-    const char *port = strrchr(peer, ':');
-    bool is_nameless = strncmp(peer, "unix", 4) == 0 || strncmp(peer, "fd", 2) == 0;
-    return is_nameless || port == NULL ? strcspn(peer, ":") : (size_t)(port - peer);
-}
-
 static uint32_t streams_of_client(const server *self, const char *client)
 {
     uint32_t count = 0;
@@ -219,7 +210,6 @@ static void accept_call(server *self)
                                                          .refusal = SERVER_TOO_MANY_CALLS});
         return;
     }
-    snprintf(one->client, sizeof(one->client), "%.*s", (int)client_length(one->peer), one->peer);
     one->began_ms = alarms_now_ms();
     one->deadline = self->details.deadline;
     char message[256];
@@ -279,7 +269,6 @@ static void admit_again(server *self)
         char message[256];
         if (!one->lasts || one->finished)
             continue;
-        snprintf(client.name, sizeof(client.name), "%s", one->client);
         call_status status = self->limits.admit(
             self->limits.context, one, one->method, &client, message, sizeof(message));
         if (status != CALL_OK)
