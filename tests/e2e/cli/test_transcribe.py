@@ -312,7 +312,7 @@ class Interim(client.ClientTest):
             stdin=subprocess.DEVNULL,
             stdout=side,
             stderr=side,
-            env=client.environment(),
+            env=client.environment() | {"TERM": "xterm"},
         )
         os.close(side)
         shown = b""
