@@ -15,9 +15,12 @@ try:
 
     import fused
     from network import Config, Network
-
+except ImportError as missing:
+    print(f"skipped: {missing}", file=sys.stderr)
+    sys.exit(77)
+try:
     LIBRARY = fused.library()
-except (ImportError, fused.Unavailable) as missing:
+except fused.Unavailable as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
