@@ -2,9 +2,9 @@
 
     python3 train.py --data DIR --out RUN --minutes 100 [--workers 2] [--resume]
 
-Stages by the share of --minutes gone: frame targets (phones in a middle block, units at their
-ends) until --frames; then CTC with the triggered attention decoder; the learning rate falls to
-zero at the end.  Several workers train asynchronously on shared weights ("Hogwild", Niu 2011),
+Stages by the share of --minutes (or --hours) gone: frame targets (phones in a middle block, units
+at their ends) until --frames; then CTC with the triggered attention decoder; the learning rate
+falls to zero at the end.  Several workers train asynchronously on shared weights ("Hogwild", Niu 2011),
 each with one thread and an optimiser of its own: on few cores that other work shares, this loses
 less than threads that wait for each other.  On a CUDA machine use --device cuda --half,
 and --loaders with about as many processes as there are cores (loader.py).
@@ -39,6 +39,7 @@ def parse():
     parser.add_argument("--dictionary", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=100, help="of training in all")
+    parser.add_argument("--hours", type=float, help="of audio to be heard in all, in place of --minutes")
     parser.add_argument("--frames", type=float, default=0.2, help="share of it on frame targets")
     parser.add_argument("--seconds", type=float, default=150, help="of audio in a batch")
     parser.add_argument("--rate", type=float, default=1.2e-3, help="peak learning rate")
@@ -55,6 +56,7 @@ def parse():
     parser.add_argument("--plain", action="store_true", help="PyTorch's own operations, no kernels in C")
     parser.add_argument("--exact", action="store_true", help="the kernels' products in f32, not in fixed point")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--part", type=int, default=1, help="train on one in so many recordings only")
     parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
     for name, value in Config().as_dict().items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
@@ -243,6 +245,7 @@ def worker(rank, arguments, network, clock):
         "seconds": arguments.seconds,
         "config": network.config,
         "seed": seed,
+        "part": arguments.part,
         "overfit": arguments.overfit,
     }
     sampler = Loader(arguments.loaders, **settings) if arguments.loaders else open_sampler(**settings)
@@ -269,13 +272,14 @@ def worker(rank, arguments, network, clock):
     while True:
         now = time.time()
         minutes = float(clock[0]) + (now - begin) / 60
-        progress = minutes / arguments.minutes
+        heard = float(clock[1:].sum())
+        progress = heard / arguments.hours if arguments.hours else minutes / arguments.minutes
         finished = progress >= 1
         if rank == 0 and (finished or now - last_save > 60 * arguments.save):
-            save(checkpoint_path, network, average, optimiser, minutes, float(clock[1:].sum()))
+            save(checkpoint_path, network, average, optimiser, minutes, heard)
             last_save = now
         if rank == 0 and (finished or now - last_evaluation > 60 * arguments.evaluate):
-            _evaluate(arguments, network.config, average, minutes, float(clock[1:].sum()))
+            _evaluate(arguments, network.config, average, minutes, heard)
             last_evaluation = time.time()
         if finished:
             sampler.close()
