@@ -1,6 +1,6 @@
 /*
- * A call: one RPC of one client, as services see it.  server.c and call.c are the only code that
- * knows gRPC; a service is a table of call_methods that get bytes in and put bytes out.
+ * A call: one RPC of one client, as services see it.  The server and its calls are the only code
+ * that knows gRPC; a service is a table of call_methods that get bytes in and put bytes out.
  *
  *                    call_read                      call_write (queued, in order)
  *     client --> message, message, ... half_close      message, message, ... --> client

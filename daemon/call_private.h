@@ -1,10 +1,4 @@
-/*
- * What server.c and call.c share: the insides of a call, and what each does for the other.
- *
- * gRPC works on operations: each is started with a tag and returned once, with that tag, by the
- * completion queue.  Here the tag is an `operation` inside the call (or server) it belongs to, and
- * the call's memory outlives all that are out.
- */
+/* What the server and its calls share: the insides of a call, and what each does for the other. */
 #ifndef DAEMON_CALL_PRIVATE_H
 #define DAEMON_CALL_PRIVATE_H
 
@@ -13,6 +7,7 @@
 
 #include "daemon/alarms.h"
 #include "daemon/call.h"
+#include "daemon/completion.h"
 #include "daemon/server.h"
 
 /* Messages and bytes waiting to go out, the one under way included.  A message is never split, so
@@ -21,12 +16,6 @@
 #define CALL_QUEUE_BYTES (1 << 20)
 /* How long a client may take to fetch what a finished call still has for it. */
 #define CALL_LINGER_MS 30000
-
-/* An operation's tag. */
-typedef struct operation {
-    void (*done)(void *owner, bool success);
-    void *owner;
-} operation;
 
 /* A copy of a request header, made when first asked for. */
 typedef struct header_copy {

@@ -94,8 +94,9 @@ NOT_FOR_PROGRAMS = ["flac", "kissfft", "mpg123", "onednn", "openmp", "opus", "po
                     "sndfile", "soxr"]
 
 # The daemon's sources that speak gRPC.  These see no generated messages, and the others no gRPC.
-DAEMON_GRPC = ["call.c", "call_private.h", "server.c", "server_limits.c", "server_limits.h",
-               "server_place.c", "server_place.h", "server_tls.c", "server_tls.h"]
+DAEMON_GRPC = ["bell.c", "bell.h", "call.c", "call_private.h", "completion.c", "completion.h",
+               "server.c", "server_calls.c", "server_limits.c", "server_limits.h", "server_place.c",
+               "server_place.h", "server_private.h", "server_tls.c", "server_tls.h"]
 # The same in the client library.
 LIBRARY_GRPC = ["call.c", "network.c", "network_private.h"]
 LIBRARY_WIRE = ["wire.c", "wire_captions.c"]
