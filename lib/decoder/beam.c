@@ -312,23 +312,18 @@ static void propose_extensions(beam *b, size_t parent, size_t candidates, double
     }
 }
 
-static void add_step(beam *b, size_t parent)
-{
-    b->steps[b->step_count++] = (beam_step){.parent = parent,
-        .token = b->now[parent].last,
-        .before = b->now[parent].slot,
-        .after = take_slot(b)};
-}
-
 /* One step for each parent of an extension. */
 static void propose_steps(beam *b)
 {
     for (size_t i = 0; i < b->extension_count; i++) {
-        size_t step = 0;
-        while (step < b->step_count && b->steps[step].parent != b->extensions[i].parent)
+        size_t parent = b->extensions[i].parent, step = 0;
+        while (step < b->step_count && b->steps[step].parent != parent)
             step++;
         if (step == b->step_count)
-            add_step(b, b->extensions[i].parent);
+            b->steps[b->step_count++] = (beam_step){.parent = parent,
+                .token = b->now[parent].last,
+                .before = b->now[parent].slot,
+                .after = take_slot(b)};
     }
 }
 
@@ -367,14 +362,6 @@ void beam_propose(beam *b, const float *ctc, uint64_t frame)
         propose_steps(b);
 }
 
-void beam_propose_end(beam *b)
-{
-    b->extension_count = 0;
-    b->step_count = 0;
-    for (size_t i = 0; i < b->count && b->options.attention_weight != 0; i++)
-        add_step(b, i);
-}
-
 size_t beam_step_count(const beam *b)
 {
     return b->step_count;
@@ -397,9 +384,6 @@ void beam_answer(beam *b, size_t index, const float *log_probabilities)
         e->score = weigh(b, e->nonblank, e->attention, e->lm, e->credit, length);
         e->slot = step->after;
     }
-    hypothesis *parent = &b->now[step->parent];
-    if (b->extension_count == 0) /* a question about the end */
-        parent->score += b->options.attention_weight * (double)log_probabilities[0];
 }
 
 /* --- Committing --- */
@@ -499,9 +483,8 @@ void beam_commit(beam *b)
     b->extension_count = 0;
 }
 
-void beam_commit_end(beam *b)
+void beam_end(beam *b)
 {
-    release_steps(b);
     for (size_t i = 0; i < b->count && b->options.phrases; i++) {
         hypothesis *h = &b->now[i];
         h->score -= h->credit;

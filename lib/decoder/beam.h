@@ -50,16 +50,13 @@ void beam_continue(beam *beam);
 
 /* ctc [tokens]: log-probabilities at `frame`; kept by the beam. */
 void beam_propose(beam *beam, const float *ctc, uint64_t frame);
-/* Makes every hypothesis a step instead, to learn how likely the text ends after it. */
-void beam_propose_end(beam *beam);
 size_t beam_step_count(const beam *beam);
 beam_step beam_get_step(const beam *beam, size_t index);
 /* log_probabilities [tokens] of what follows the step's token. */
 void beam_answer(beam *beam, size_t index, const float *log_probabilities);
 void beam_commit(beam *beam);
-/* After beam_propose_end: ranks by the scores with the end counted in, and the end of phrases:
- * those complete keep their credit, those under way lose it. */
-void beam_commit_end(beam *beam);
+/* The text ends: phrases that are complete keep their credit, those under way lose it. */
+void beam_end(beam *beam);
 
 /* At least 1, best first. */
 size_t beam_count(const beam *beam);

@@ -203,13 +203,8 @@ static void decode_frame(
     for (size_t i = 0; i < count; i++)
         search_propose(items[i].search, items[i].finish && round >= items[i].count);
     run_steps(d, scratch, items, count);
-    for (size_t i = 0; i < count; i++) {
-        search_commit(items[i].search);
-        search_propose_end(items[i].search, false);
-    }
-    run_steps(d, scratch, items, count);
     for (size_t i = 0; i < count; i++)
-        search_commit_end(items[i].search);
+        search_commit(items[i].search);
 }
 
 void decoder_advance(const decoder *d, nn_scratch *scratch, decoder_item *items, size_t count)
@@ -229,9 +224,6 @@ void decoder_advance(const decoder *d, nn_scratch *scratch, decoder_item *items,
 
     for (size_t i = 0; i < count; i++)
         if (items[i].finish)
-            search_propose_end(items[i].search, true);
-    run_steps(d, scratch, items, count);
-    for (size_t i = 0; i < count; i++)
-        search_commit_end(items[i].search);
+            search_finish(items[i].search);
     nn_scratch_release(scratch, mark);
 }

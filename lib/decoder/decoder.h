@@ -127,8 +127,6 @@ typedef struct search_observer {
 steno_status search_create(const decoder *decoder, const search_options *options, search_sink sink,
     search **out_search, steno_error *error);
 void search_destroy(search *search);
-/* As new: encodings count from 0 again. */
-void search_reset(search *search);
 
 typedef struct decoder_item {
     search *search;
@@ -146,7 +144,7 @@ void decoder_advance(
 /* The running segment: writes up to `max` hypotheses, best first; returns how many (there is
  * always one, without tokens while nothing was said).  Posteriors are shares among all that
  * survive, also those not written.  Token
- * pointers stay valid until the next decoder_advance or reset of this search. */
+ * pointers stay valid until the next decoder_advance of this search. */
 size_t search_hypotheses(search *search, size_t max, search_hypothesis *out_hypotheses);
 /* Tokens at the start of the best hypothesis that all surviving hypotheses share. */
 size_t search_stable(const search *search);

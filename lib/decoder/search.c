@@ -28,11 +28,6 @@
 #include "decoder/beam.h"
 #include "decoder/history.h"
 
-/* Whether to count the probability of the text's end into the scores of a finished segment.  The
- * network has been trained on whole utterances, while segments also end within sentences; measured
- * on the shipped model it changes the errors by less than chance does, so it is left out. */
-static const bool SCORE_END = false;
-
 /* Prefixes that score so much below the best (e^-16 is one in ten million) are given up: they
  * cost steps and practically never come back. */
 static const double MARGIN = 16;
@@ -42,7 +37,6 @@ struct search {
     search_options options;
     search_sink sink;
     search_observer observer; /* its functions may be NULL */
-    bool score_end;
     beam *beam;
     float *encodings;             /* [2 window, dimension] */
     float *keys;                  /* [2 window, attention] */
@@ -52,11 +46,10 @@ struct search {
     history *history;             /* NULL: nobody looks on at segments, or there is no attention */
     search_alignment *alignments; /* [segment_max ctc_frames], with a history */
 
-    /* Cleared by reset. */
-    enum { NOTHING, DECODING, ENDING } proposal;
+    /* Zero at the start of the stream. */
+    bool has_proposed;
     uint64_t pushed;
     uint64_t position;
-    uint64_t trigger; /* the encoding that the steps proposed are made at */
     uint64_t segment_first;
     uint64_t visible_first;
     uint64_t reported_end; /* one past the frame of the last token reported */
@@ -141,7 +134,6 @@ steno_status search_create(const decoder *d, const search_options *options, sear
     s->config = c;
     s->options = *options;
     s->sink = sink;
-    s->score_end = SCORE_END;
     size_t rows = search_attends(s) ? 2 * c->window : 0;
     size_t slots = search_attends(s) ? beam_slots(options->beam) : 0;
     s->encodings = memory_allocate(rows * c->dimension, sizeof(float));
@@ -195,25 +187,6 @@ void search_destroy(search *s)
     memory_free(s);
 }
 
-void search_reset(search *s)
-{
-    beam_restart(s->beam);
-    if (s->history)
-        history_clear(s->history);
-    s->proposal = NOTHING;
-    s->pushed = 0;
-    s->position = 0;
-    s->trigger = 0;
-    s->segment_first = 0;
-    s->visible_first = 0;
-    s->reported_end = 0;
-}
-
-void search_set_score_end(search *s, bool score_end)
-{
-    s->score_end = score_end;
-}
-
 bool search_attends(const search *s)
 {
     return s->options.attention_weight != 0;
@@ -241,23 +214,25 @@ void search_push(search *s, const float *encoding, const float *key, const float
     s->pushed++;
 }
 
+/* The encoding that the frame to decode is of. */
+static uint64_t trigger(const search *s)
+{
+    return s->position / s->config->ctc_frames;
+}
+
 /* CTC's log-probabilities [tokens] at the frame to decode. */
 static const float *current_ctc(const search *s)
 {
     const decoder_config *c = s->config;
-    uint64_t encoding = s->position / c->ctc_frames;
-    size_t row = encoding % (c->look_ahead + 1) * c->ctc_frames + s->position % c->ctc_frames;
+    size_t row = trigger(s) % (c->look_ahead + 1) * c->ctc_frames + s->position % c->ctc_frames;
     return s->ctc + row * c->tokens;
 }
 
 void search_propose(search *s, bool over)
 {
-    const decoder_config *c = s->config;
-    uint64_t encoding = s->position / c->ctc_frames;
-    if (encoding + (over ? 0 : c->look_ahead) >= s->pushed)
+    if (trigger(s) + (over ? 0 : s->config->look_ahead) >= s->pushed)
         return;
-    s->proposal = DECODING;
-    s->trigger = encoding;
+    s->has_proposed = true;
     beam_propose(s->beam, current_ctc(s), s->position);
 }
 
@@ -270,7 +245,7 @@ attention_step search_get_step(const search *s, size_t index)
 {
     const decoder_config *c = s->config;
     beam_step step = beam_get_step(s->beam, index);
-    uint64_t end = s->trigger + c->look_ahead + 1;
+    uint64_t end = trigger(s) + c->look_ahead + 1;
     uint64_t first = end > c->window ? end - c->window : 0;
     if (first < s->visible_first)
         first = s->visible_first;
@@ -291,7 +266,7 @@ void search_answer(search *s, size_t index, const float *log_probabilities)
     beam_answer(s->beam, index, log_probabilities);
     if (s->history) {
         beam_step step = beam_get_step(s->beam, index);
-        history_add(s->history, step.before, step.after, s->trigger, &s->states[step.after]);
+        history_add(s->history, step.before, step.after, trigger(s), &s->states[step.after]);
     }
 }
 
@@ -427,40 +402,35 @@ static bool has_paused(const search *s)
            s->position - 1 - last->frame >= s->options.segment_blanks * s->config->ctc_frames;
 }
 
+/* The network's probability that the text ends here is not asked for: it has been trained on whole
+ * utterances, while segments also end within sentences, and counting it was measured to change
+ * nothing (docs/measurements.md). */
+static void end_segment(search *s)
+{
+    beam_end(s->beam);
+    report(s, s->position);
+    restart(s);
+}
+
 void search_commit(search *s)
 {
-    if (s->proposal != DECODING)
+    if (!s->has_proposed)
         return;
-    s->proposal = NOTHING;
+    s->has_proposed = false;
     beam_commit(s->beam);
     if (s->observer.ctc)
         s->observer.ctc(s->observer.context, s->position, current_ctc(s));
     s->position++;
-    if (!has_paused(s) &&
-        s->position - s->segment_first >= s->options.segment_max * s->config->ctc_frames)
+    if (has_paused(s))
+        end_segment(s);
+    else if (s->position - s->segment_first >= s->options.segment_max * s->config->ctc_frames)
         cut(s);
 }
 
-void search_propose_end(search *s, bool over)
+void search_finish(search *s)
 {
-    const decoder_config *c = s->config;
-    if (over ? s->position < s->pushed * c->ctc_frames : !has_paused(s))
-        return;
-    s->proposal = ENDING;
-    if (s->score_end && beam_get(s->beam, 0)->length > 0) {
-        s->trigger = (s->position - 1) / c->ctc_frames;
-        beam_propose_end(s->beam);
-    }
-}
-
-void search_commit_end(search *s)
-{
-    if (s->proposal != ENDING)
-        return;
-    s->proposal = NOTHING;
-    beam_commit_end(s->beam);
-    report(s, s->position);
-    restart(s);
+    assert(s->position == s->pushed * s->config->ctc_frames);
+    end_segment(s);
 }
 
 /* --- The running segment --- */

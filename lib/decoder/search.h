@@ -8,9 +8,10 @@
  *     search_propose(search, over);
  *     ... run and answer each of search_step_count steps ...
  *     search_commit(search);
- *     search_propose_end(search, over);
- *     ... the same steps ...
- *     search_commit_end(search);
+ *
+ * and when all is over
+ *
+ *     search_finish(search);
  *
  * A proposal that finds nothing to do asks for no steps, and its commit does nothing.
  */
@@ -38,15 +39,10 @@ size_t search_step_count(const search *search);
 attention_step search_get_step(const search *search, size_t index);
 /* log_probabilities [tokens] */
 void search_answer(search *search, size_t index, const float *log_probabilities);
+/* At a pause it reports the segment and starts afresh. */
 void search_commit(search *search);
 
-/* Begins to end the segment if there is a pause, or because all is `over` and decoded; the commit
- * reports it and starts afresh. */
-void search_propose_end(search *search, bool over);
-void search_commit_end(search *search);
-
-/* Whether the score of a whole segment's hypotheses counts the attention decoder's probability
- * that the text ends there.  Off at first: see SCORE_END in search.c. */
-void search_set_score_end(search *search, bool score_end);
+/* All that was pushed has been decoded: reports the running segment and starts afresh. */
+void search_finish(search *search);
 
 #endif

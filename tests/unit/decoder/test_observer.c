@@ -230,13 +230,6 @@ START_TEST(nothing_changes_by_it)
     for (size_t i = 0; i < frames; i++)
         if (SCRIPT[i] >= 'a')
             ck_assert_uint_eq(observed.best[i], (size_t)(SCRIPT[i] - 'a' + 1));
-
-    /* As new after a reset, also in the middle of a segment. */
-    run(&f, searches[1], encodings, 20, 20);
-    search_reset(searches[1]);
-    observed = (seen){.length = 0};
-    run(&f, searches[1], encodings, count, 11);
-    ck_assert_str_eq(alone.log, observed.log);
     for (size_t i = 0; i < 3; i++)
         search_destroy(searches[i]);
     free(encodings);

@@ -335,8 +335,7 @@ START_TEST(an_unseen_spelling_wins_only_with_a_boost)
         hear(b, 1, 0, 0, E, 0.6);
         hear(b, 2, 0, 0, W, 0.6);
         hear(b, 3, A, 0.8, S, 0.01);
-        beam_propose_end(b);
-        beam_commit_end(b);
+        beam_end(b);
         check_best(b, boosted ? TOKENS(N, E, W, A) : TOKENS(KNEW, E, W, A));
         beam_destroy(b);
         phrases_destroy(p);
@@ -363,8 +362,7 @@ START_TEST(credit_is_taken_back)
         beam *b = i ? with : without;
         beam_restart(b);
         hear(b, 0, KNEW, 0.6, NEW, 0.3);
-        beam_propose_end(b);
-        beam_commit_end(b);
+        beam_end(b);
         check_best(b, TOKENS(KNEW));
     }
     ck_assert_double_eq_tol(beam_get(with, 0)->score, beam_get(without, 0)->score, 1e-9);

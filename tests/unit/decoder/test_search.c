@@ -1,6 +1,5 @@
 /* Whole searches: against the plain one, and in any cutting and company. */
 #include <check.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,63 +85,6 @@ START_TEST(scores_equal_plain)
 }
 END_TEST
 
-/* With the end counted in, a hypothesis' score is what the plain network adds to it. */
-START_TEST(score_of_end)
-{
-    fixture f;
-    fixture_open(&f);
-    search_options options = fixture_options();
-    options.beam = 1;
-    plain *p = plain_create(&f.config, f.weights);
-    listener without = {.length = 0}, with = {.length = 0};
-    search *s = listener_search(&f, &options, &without), *t = listener_search(&f, &options, &with);
-    search_set_score_end(t, true);
-    listener_decode(&f, s, ".a.", 5, true);
-    listener_decode(&f, t, ".a.", 5, true);
-    float *encodings = fixture_encodings(".a.", 5);
-    plain_state state = {0};
-    double out[FIXTURE_TOKENS];
-    plain_step(p, encodings, 3, 0, 2, 0, &state, &state, out);
-    plain_step(p, encodings, 3, 0, 2, 1, &state, &state, out);
-    double score = strtod(strchr(without.log, '\n') + 1, NULL);
-    double score_with = strtod(strchr(with.log, '\n') + 1, NULL);
-    ck_assert_double_eq_tol(
-        score_with, score + (double)options.attention_weight * out[0], LISTENER_TOLERANCE);
-    free(encodings);
-    search_destroy(s);
-    search_destroy(t);
-    plain_destroy(p);
-    fixture_close(&f);
-}
-END_TEST
-
-/* With more than one hypothesis the end may change their order: best first all the same. */
-START_TEST(end_keeps_order)
-{
-    fixture f;
-    fixture_open(&f);
-    search_options options = fixture_options();
-    options.attention_weight = 0.7f;
-    options.token_bonus = 3;
-    listener l = {.length = 0};
-    search *s = listener_search(&f, &options, &l);
-    search_set_score_end(s, true);
-    listener_decode(&f, s, "A.BC...D", 5, true);
-    listener_decode(&f, s, "D.CB.....AB.....C.....", 6, true);
-    ck_assert_uint_ge(l.segments, 3);
-    double previous = INFINITY;
-    for (const char *line = l.log; *line; line = strchr(line, '\n') + 1) {
-        double score = INFINITY;
-        if (strncmp(line, "segment", 7) != 0)
-            score = strtod(line, NULL);
-        ck_assert(score <= previous || score == INFINITY);
-        previous = score;
-    }
-    search_destroy(s);
-    fixture_close(&f);
-}
-END_TEST
-
 /* --- Cutting and company --- */
 
 static const char long_script[] =
@@ -194,30 +136,6 @@ START_TEST(any_cutting_equals_one_call)
     free(encodings);
     free(one);
     free(parts);
-    fixture_close(&f);
-}
-END_TEST
-
-START_TEST(reset_equals_new)
-{
-    fixture f;
-    fixture_open(&f);
-    search_options options = fixture_options_lm(&f, _i);
-    listener *first = calloc(1, sizeof *first), *second = calloc(1, sizeof *second);
-    search *s = listener_search(&f, &options, first);
-    decode_in_parts(&f, s, first, 4);
-    search_destroy(s);
-    s = listener_search(&f, &options, second);
-    listener_decode(&f, s, "ab.cAA..bK.a", 8, false); /* left in the middle */
-    *second = (listener){.length = 0};
-    search_reset(s);
-    ck_assert_uint_eq(search_position(s), 0);
-    ck_assert_uint_eq(search_trailing(s), 0);
-    decode_in_parts(&f, s, second, 4);
-    ck_assert_str_eq(second->log, first->log);
-    search_destroy(s);
-    free(first);
-    free(second);
     fixture_close(&f);
 }
 END_TEST
@@ -307,7 +225,6 @@ START_TEST(advance_allocates_nothing)
     search *s = listener_search(&f, &options, &l);
     uint64_t attempts = memory_attempts();
     listener_decode(&f, s, long_script, 4, true);
-    search_reset(s);
     ck_assert_uint_eq(memory_attempts(), attempts);
     search_destroy(s);
     fixture_close(&f);
@@ -344,10 +261,7 @@ int main(void)
     tcase_set_timeout(tcase, 240);
     tcase_add_loop_test(tcase, scores_equal_plain, 0, 12);
     tcase_add_test(tcase, no_lm_is_none);
-    tcase_add_test(tcase, score_of_end);
-    tcase_add_test(tcase, end_keeps_order);
     tcase_add_loop_test(tcase, any_cutting_equals_one_call, 0, 4);
-    tcase_add_loop_test(tcase, reset_equals_new, 0, 2);
     tcase_add_test(tcase, batch_equals_alone);
     tcase_add_loop_test(tcase, all_precisions, 0, 6);
     tcase_add_loop_test(tcase, advance_allocates_nothing, 0, 2);
