@@ -378,12 +378,6 @@ void captions_end(captions_source *self)
     pthread_mutex_unlock(&self->mutex);
 }
 
-void captions_close(captions *self)
-{
-    for (size_t i = 0; i < self->count; i++)
-        captions_end(&self->sources[i]);
-}
-
 /* ---- Reading ---- */
 
 static kept *ring_at(captions_source *self, uint64_t sequence)

@@ -101,10 +101,8 @@ steno_status captions_create(
 /* After all readers have left, and with nobody publishing.  NULL is fine. */
 void captions_destroy(captions *captions);
 
-/* Nothing more will be published, by one source or any: readers get STENO_END after what there is.
- * Any thread. */
+/* Nothing more will be published: readers get STENO_END after what there is.  Any thread. */
 void captions_end(captions_source *source);
-void captions_close(captions *captions);
 
 /* In the order of the settings; any thread. */
 size_t captions_count(const captions *captions);
@@ -130,7 +128,7 @@ void captions_get_counts(captions_source *source, captions_counts *out_counts);
 /* ---- Publishing: one thread for each source ---- */
 
 /* Of the result's first alternative; origin_ms is added to all times.  What is published after
- * captions_close is dropped.  Errors: MEMORY; readers are told of the final as of a gap. */
+ * captions_end is dropped.  Errors: MEMORY; readers are told of the final as of a gap. */
 steno_status captions_publish_final(
     captions_source *source, const steno_result *result, uint64_t origin_ms);
 /* Errors: MEMORY; then there is none until the next. */
@@ -155,7 +153,7 @@ typedef struct captions_from {
     size_t recent;  /* with after 0: so many of the last finals; SIZE_MAX: all that are kept */
 } captions_from;
 
-/* `wake` is called on the publisher's thread (or that of captions_close), once after each
+/* `wake` is called on the publisher's thread (or that of captions_end), once after each
  * STENO_AGAIN, when `next` would say something else; it must return at once and call nothing of
  * captions.  Errors: MEMORY. */
 steno_status captions_join(captions_source *source, const captions_from *from,

@@ -167,11 +167,6 @@ void tokens_destroy(tokens *self)
     memory_free(self);
 }
 
-size_t tokens_count(const tokens *self)
-{
-    return self->count;
-}
-
 /* ---- Finding ---- */
 
 static bool hash_of(EVP_MD_CTX *context, const token *one, const char *text, size_t length,

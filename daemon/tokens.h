@@ -32,7 +32,6 @@ typedef struct tokens tokens;
 steno_status tokens_read(const char *path, tokens **out_tokens, steno_error *error);
 /* NULL is fine. */
 void tokens_destroy(tokens *self);
-size_t tokens_count(const tokens *self);
 
 /* Whose token this is; NULL: nobody's.  How long it takes depends on the number of tokens and the
  * length of the text alone. */

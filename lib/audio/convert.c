@@ -89,13 +89,6 @@ void converter_destroy(converter *self)
     memory_free(self);
 }
 
-void converter_reset(converter *self)
-{
-    self->frames_fed = 0;
-    self->samples_given = 0;
-    self->failed = self->resampler && soxr_clear(self->resampler);
-}
-
 size_t converter_bound(const converter *self, size_t frames)
 {
     if (!self->resampler)

@@ -17,7 +17,6 @@ typedef struct converter converter;
 steno_status converter_create(uint32_t rate_hz, uint32_t channels, uint32_t channel,
     uint32_t out_rate_hz, converter **out_converter, steno_error *error);
 void converter_destroy(converter *converter);
-void converter_reset(converter *converter);
 
 /* An upper bound on what feeding `frames` frames, or flushing (frames = 0), can give. */
 size_t converter_bound(const converter *converter, size_t frames);

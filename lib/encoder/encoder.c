@@ -180,11 +180,6 @@ void encoder_destroy(encoder *e)
     memory_free(e);
 }
 
-const encoder_config *encoder_get_config(const encoder *e)
-{
-    return &e->config;
-}
-
 size_t encoder_scratch(const encoder *e)
 {
     /* All blocks are alike. */

@@ -42,7 +42,6 @@ steno_status encoder_create(const encoder_config *config, const nn_weights *weig
     const nn_ops *ops, nn_precision precision, size_t max_rows, encoder **out_encoder,
     steno_error *error);
 void encoder_destroy(encoder *encoder);
-const encoder_config *encoder_get_config(const encoder *encoder);
 /* Scratch bytes one encoder_forward takes at most. */
 size_t encoder_scratch(const encoder *encoder);
 

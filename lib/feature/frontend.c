@@ -48,10 +48,9 @@ struct frontend {
     kiss_fft_cpx *spectrum; /* [bins] */
     float *power;           /* [bins] */
 
-    /* What reset clears. */
+    /* What is carried. */
     float *pending; /* [window_samples]: the samples from the next frame's first on */
     size_t held;    /* valid samples in it, < window_samples between calls */
-    bool flushed;
 };
 
 static double mel_from_hz(double hz)
@@ -217,12 +216,6 @@ void frontend_destroy(frontend *self)
     memory_free(self);
 }
 
-void frontend_reset(frontend *self)
-{
-    self->held = 0;
-    self->flushed = false;
-}
-
 size_t frontend_frames_after(const frontend *self, size_t count)
 {
     size_t window = self->config.window_samples;
@@ -269,7 +262,6 @@ static void advance_one_hop(frontend *self)
 
 size_t frontend_feed(frontend *self, const float *samples, size_t count, float *out_frames)
 {
-    assert(!self->flushed);
     size_t frames = 0;
     while (count > 0) {
         size_t room = self->config.window_samples - self->held;
@@ -283,24 +275,5 @@ size_t frontend_feed(frontend *self, const float *samples, size_t count, float *
             advance_one_hop(self);
         }
     }
-    return frames;
-}
-
-/* Between calls `held` samples lie at or after the next frame's start (after the last frame's
- * window some of them were already covered), so that ceil(held / hop) frames begin in them. */
-size_t frontend_flush(frontend *self, float *out_frames)
-{
-    assert(!self->flushed);
-    size_t hop = self->config.hop_samples;
-    size_t window = self->config.window_samples;
-    size_t frames = (self->held + hop - 1) / hop;
-    for (size_t t = 0; t < frames; t++) {
-        memset(self->pending + self->held, 0, (window - self->held) * sizeof(float));
-        size_t left = self->held > hop ? self->held - hop : 0;
-        compute_frame(self, out_frames + t * self->config.mel_bins);
-        advance_one_hop(self);
-        self->held = left;
-    }
-    self->flushed = true;
     return frames;
 }

@@ -31,9 +31,6 @@ steno_status frontend_create(const frontend_config *config, const float *mean,
     const float *inverse_deviation, frontend **out_frontend, steno_error *error);
 void frontend_destroy(frontend *frontend);
 
-/* As new: forgets all samples. */
-void frontend_reset(frontend *frontend);
-
 /* How many frames feeding `count` more samples would complete. */
 size_t frontend_frames_after(const frontend *frontend, size_t count);
 
@@ -43,10 +40,5 @@ size_t frontend_samples_wanted(const frontend *frontend);
 /* Takes samples in [-1, 1); writes each frame completed to out_frames [frames, mel_bins], which
  * must have room for frontend_frames_after(count); returns how many.  Nothing is allocated. */
 size_t frontend_feed(frontend *frontend, const float *samples, size_t count, float *out_frames);
-
-/* The end of the samples: as if zeros followed, writes the frames that begin before the last
- * sample fed (at most window / hop + 1 of them), so that with n samples ceil(n / hop) frames have
- * come in all.  Afterwards only reset and destroy are allowed. */
-size_t frontend_flush(frontend *frontend, float *out_frames);
 
 #endif

@@ -155,10 +155,9 @@ static void die(const steno_error *error)
 }
 
 /* `streams` streams of chunks of `chunk`, `chunks` of them in a call, for about a second. */
-static void measure(
-    const encoder *e, nn_scratch *scratch, size_t streams, size_t chunk, size_t chunks)
+static void measure(const encoder *e, const encoder_config *config, nn_scratch *scratch,
+    size_t streams, size_t chunk, size_t chunks)
 {
-    const encoder_config *config = encoder_get_config(e);
     size_t rows = streams * chunk * chunks;
     size_t frames = config->subsampling * chunk * chunks;
     float *in = calloc(frames * config->mel_bins, sizeof *in);
@@ -250,7 +249,7 @@ int main(int argc, char **argv)
     static const size_t cases[][3] = {{1, 2, 1}, {1, 8, 1}, {4, 8, 1}, {8, 8, 1}, {16, 8, 1},
         {64, 8, 1}, {64, 2, 1}, {8, 16, 1}, {1, 16, 8}, {1, 16, 32}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        measure(e, scratch, cases[i][0], cases[i][1], cases[i][2]);
+        measure(e, &config, scratch, cases[i][0], cases[i][1], cases[i][2]);
     nn_scratch_destroy(scratch);
     encoder_destroy(e);
     nn_weights_close(weights);

@@ -110,7 +110,8 @@ static void obey(parts *self, char *const field[FIELDS])
     } else if (strcmp(field[0], "drain") == 0) {
         captions_page_drain(self->page);
     } else if (strcmp(field[0], "close") == 0) {
-        captions_close(self->captions);
+        for (size_t i = 0; i < captions_count(self->captions); i++)
+            captions_end(captions_at(self->captions, i));
     } else if (source == NULL) {
         printf("there is no %s\n", field[1]);
         return;

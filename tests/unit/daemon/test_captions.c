@@ -335,7 +335,7 @@ START_TEST(one_wake_for_each_again)
     ck_assert_int_eq(wakes, 1);
     captions_leave(reader);
     publish_final(4);
-    captions_close(hub);
+    captions_end(room);
     ck_assert_int_eq(wakes, 1);
 }
 END_TEST
@@ -347,7 +347,7 @@ START_TEST(the_end_comes_after_the_last)
     expect_state(reader, CAPTIONS_STARTING);
     expect_nothing(reader);
     publish_final(1);
-    captions_close(hub);
+    captions_end(room);
     publish_final(2); /* dropped, as all that follows */
     publish_interim(2);
     publish_status(CAPTIONS_ENDED);
@@ -423,7 +423,7 @@ static void *publish_all(void *context)
         if (i % 64 == 0)
             usleep(500);
     }
-    captions_close(hub);
+    captions_end(room);
     return NULL;
 }
 

@@ -222,7 +222,7 @@ START_TEST(end)
 {
     take(4096, 1000);
     publish(true, 1);
-    captions_close(hub);
+    captions_end(room);
     take(10, 1000);
     ck_assert_int_eq(count("word1"), 1);
     ck_assert_uint_eq(captions_feed_fill(feed, 1000, said, 100), CAPTIONS_FEED_END);

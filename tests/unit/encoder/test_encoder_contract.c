@@ -18,7 +18,6 @@ START_TEST(frames_and_encodings)
     encoder_state *state = fixture_state(&f, 4);
     float *frames = fixture_frames(&f, 1, 8 * 64), *out = calloc(64 * 32, sizeof *out);
 
-    ck_assert_uint_eq(encoder_get_config(f.encoder)->max_chunk, 16);
     ck_assert_uint_eq(encoder_frames_wanted(state, 1), 8 * 3 + 1);
     ck_assert_uint_eq(encoder_frames_wanted(state, 3), 8 * 11 + 1);
     ck_assert_uint_eq(encoder_encodings_after(state, 0), 0);
