@@ -16,7 +16,10 @@
 
 enum { COLUMNS_DEFAULT = 80, ROWS_DEFAULT = 24 };
 
-static const char erase_right[] = "\033[K";
+/* Before a line is written, not behind it: only so do terminals that break lines anew (tmux) forget
+ * how long the line was that stood there, and whether it went on below.  Else they would join it
+ * with the next one when they are made wider, and the cursor with it. */
+static const char erase_line[] = "\r\033[2K";
 
 /* From the cursor's line on.  Not from its first column, since some terminals (tmux) take erasing
  * all of the screen for the wish to keep what stood there. */
@@ -142,9 +145,9 @@ static steno_status draw_lines(const growing *lines, growing *out)
     for (size_t at = 0; at < lines->size && status == STENO_OK;) {
         const char *end = memchr(lines->bytes + at, '\n', lines->size - at);
         size_t size = end != NULL ? (size_t)(end - lines->bytes) - at : lines->size - at;
-        status = growing_add(out, lines->bytes + at, size);
+        status = growing_add(out, erase_line, sizeof erase_line - 1);
         if (status == STENO_OK)
-            status = growing_add(out, erase_right, sizeof erase_right - 1);
+            status = growing_add(out, lines->bytes + at, size);
         if (status == STENO_OK && end != NULL)
             status = growing_add(out, "\r\n", 2);
         at += size + (end != NULL);
@@ -158,9 +161,7 @@ static steno_status make_drawing(const growing *lines, size_t rows, growing *out
 {
     if (rows == 0)
         return growing_add(out, erase_below, sizeof erase_below - 1);
-    steno_status status = growing_add(out, "\r", 1);
-    if (status == STENO_OK)
-        status = draw_lines(lines, out);
+    steno_status status = draw_lines(lines, out);
     char back[32];
     int size = rows > 1 ? snprintf(back, sizeof back, "\033[J\033[%zuA\r", rows - 1)
                         : snprintf(back, sizeof back, "\033[J\r");
@@ -188,7 +189,7 @@ static steno_status draw(screen *self, const growing *above, bool anew)
         if (self->kind == SCREEN_STATUS) {
             console_progress(self->console, lines.size > 0 ? lines.bytes : "");
         } else {
-            if (above != NULL && (status = growing_add(&bytes, "\r", 1)) == STENO_OK)
+            if (above != NULL)
                 status = draw_lines(above, &bytes);
             if (status == STENO_OK)
                 status = make_drawing(&lines, rows, &bytes);

@@ -242,8 +242,6 @@ class Screen(sound.SoundTest):
     def test_made_narrower_in_tmux(self):
         """tmux breaks the lines that stand on the screen anew.  Below a screenful of other lines, as
         usual: in an empty window tmux moves the very line of the cursor out of the screen."""
-        if not os.environ.get("STENO_KNOWN_FAULTS"):
-            self.skipTest("a known fault: a row of the text can be lost when tmux makes its window narrower")
         if shutil.which("tmux") is None:
             self.skipTest("tmux is not installed")
         tmux = ["tmux", "-S", str(self.folder / "tmux"), "-f", "/dev/null"]
