@@ -181,42 +181,59 @@ class _Memory:
 _memory = _Memory()
 
 
+def _forward(part, ctx, shape, parameters, inputs, out):
+    """out, computed by the part's kernel, which keeps in ctx what _backward needs of its work."""
+    kernels = library()
+    ctx.shape = shape
+    ctx.kept = _memory.take(getattr(kernels, part + "_kept")(byref(shape)))
+    scratch = _memory.take(getattr(kernels, part + "_scratch")(byref(shape)))
+    getattr(kernels, part + "_forward")(
+        byref(shape),
+        _pointers(parameters),
+        *map(_pointer, inputs),
+        _pointer(ctx.kept),
+        _pointer(scratch),
+        _pointer(out),
+    )
+    _memory.give(scratch)
+    return out
+
+
+def _backward(part, ctx, gradient, parameters, inputs, outs):
+    """The parameters' gradients; outs get those of what the forward pass was given."""
+    kernels, gradients = library(), _like(parameters)
+    gradient = gradient.contiguous()
+    scratch = _memory.take(getattr(kernels, part + "_scratch")(byref(ctx.shape)))
+    getattr(kernels, part + "_backward")(
+        byref(ctx.shape),
+        _pointers(parameters),
+        *map(_pointer, inputs),
+        _pointer(ctx.kept),
+        _pointer(gradient),
+        _pointer(scratch),
+        _pointers(gradients),
+        *map(_pointer, outs),
+    )
+    _memory.give(scratch)
+    _memory.give(ctx.kept)
+    ctx.kept = None
+    return gradients
+
+
 class BlockFunction(torch.autograd.Function):
     """x [rows, d] -> [rows, d] by block_forward.  shape: BlockShape, not changed by the caller."""
 
     @staticmethod
     def forward(ctx, x, shape, *parameters):
-        kernels = library()
-        kept = _memory.take(kernels.block_kept(byref(shape)))
-        scratch = _memory.take(kernels.block_scratch(byref(shape)))
-        out = torch.empty_like(x)
-        kernels.block_forward(
-            byref(shape), _pointers(parameters), _pointer(x), _pointer(kept), _pointer(scratch), _pointer(out)
-        )
-        _memory.give(scratch)
-        ctx.shape, ctx.parameters, ctx.kept = shape, parameters, kept
+        ctx.parameters = parameters
         ctx.save_for_backward(x)
-        return out
+        return _forward("block", ctx, shape, parameters, [x], torch.empty_like(x))
 
     @staticmethod
     def backward(ctx, gradient):
-        kernels, shape, (x,) = library(), ctx.shape, ctx.saved_tensors
-        gradient, out = gradient.contiguous(), torch.empty_like(x)
-        gradients = _like(ctx.parameters)
-        scratch = _memory.take(kernels.block_scratch(byref(shape)))
-        kernels.block_backward(
-            byref(shape),
-            _pointers(ctx.parameters),
-            _pointer(x),
-            _pointer(ctx.kept),
-            _pointer(gradient),
-            _pointer(scratch),
-            _pointers(gradients),
-            _pointer(out),
-        )
-        _memory.give(scratch)
-        _memory.give(ctx.kept)
-        ctx.kept = None
+        (x,) = ctx.saved_tensors
+        out = torch.empty_like(x)
+        gradients = _backward("block", ctx, gradient, ctx.parameters, [x], [out])
         return (out, None, *gradients)
 
 
@@ -225,34 +242,14 @@ class SubsamplingFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, frames, shape, *parameters):
-        kernels = library()
-        kept = _memory.take(kernels.subsampling_kept(byref(shape)))
-        scratch = _memory.take(kernels.subsampling_scratch(byref(shape)))
+        ctx.parameters, ctx.frames = parameters, frames
         out = torch.empty(shape.rows, shape.dimension)
-        kernels.subsampling_forward(
-            byref(shape), _pointers(parameters), _pointer(frames), _pointer(kept), _pointer(scratch), _pointer(out)
-        )
-        _memory.give(scratch)
-        ctx.shape, ctx.parameters, ctx.kept, ctx.frames = shape, parameters, kept, frames
-        return out
+        return _forward("subsampling", ctx, shape, parameters, [frames], out)
 
     @staticmethod
     def backward(ctx, gradient):
-        kernels, shape, gradients = library(), ctx.shape, _like(ctx.parameters)
-        gradient = gradient.contiguous()
-        scratch = _memory.take(kernels.subsampling_scratch(byref(shape)))
-        kernels.subsampling_backward(
-            byref(shape),
-            _pointers(ctx.parameters),
-            _pointer(ctx.frames),
-            _pointer(ctx.kept),
-            _pointer(gradient),
-            _pointer(scratch),
-            _pointers(gradients),
-        )
-        _memory.give(scratch)
-        _memory.give(ctx.kept)
-        ctx.kept = ctx.frames = None
+        gradients = _backward("subsampling", ctx, gradient, ctx.parameters, [ctx.frames], [])
+        ctx.frames = None
         return (None, None, *gradients)
 
 
@@ -262,47 +259,17 @@ class DecoderFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, before, encodings, keys, shape, *parameters):
-        kernels = library()
-        kept = _memory.take(kernels.decoder_kept(byref(shape)))
-        scratch = _memory.take(kernels.decoder_scratch(byref(shape)))
-        out = torch.empty(shape.batch, shape.steps, shape.lstm + shape.dimension)
-        kernels.decoder_forward(
-            byref(shape),
-            _pointers(parameters),
-            _pointer(before),
-            _pointer(encodings),
-            _pointer(keys),
-            _pointer(kept),
-            _pointer(scratch),
-            _pointer(out),
-        )
-        _memory.give(scratch)
-        ctx.shape, ctx.kept, ctx.sizes = shape, kept, (before.shape, keys.shape)
+        ctx.sizes = before.shape, keys.shape
         ctx.save_for_backward(encodings, *parameters)
-        return out
+        out = torch.empty(shape.batch, shape.steps, shape.lstm + shape.dimension)
+        return _forward("decoder", ctx, shape, parameters, [before, encodings, keys], out)
 
     @staticmethod
     def backward(ctx, gradient):
-        kernels, shape, (encodings, *parameters) = library(), ctx.shape, ctx.saved_tensors
-        gradient = gradient.contiguous()
+        encodings, *parameters = ctx.saved_tensors
         before, keys = (torch.empty(size) for size in ctx.sizes)
-        out, gradients = torch.empty_like(encodings), _like(parameters)
-        scratch = _memory.take(kernels.decoder_scratch(byref(shape)))
-        kernels.decoder_backward(
-            byref(shape),
-            _pointers(parameters),
-            _pointer(encodings),
-            _pointer(ctx.kept),
-            _pointer(gradient),
-            _pointer(scratch),
-            _pointers(gradients),
-            _pointer(before),
-            _pointer(out),
-            _pointer(keys),
-        )
-        _memory.give(scratch)
-        _memory.give(ctx.kept)
-        ctx.kept = None
+        out = torch.empty_like(encodings)
+        gradients = _backward("decoder", ctx, gradient, parameters, [encodings], [before, out, keys])
         return (before, out, keys, None, *gradients)
 
 
