@@ -17,19 +17,12 @@
 
 /* ---- Files ---- */
 
-static steno_status status_of(int code)
-{
-    return code == ENOENT   ? STENO_ERROR_NOT_FOUND
-           : code == EACCES ? STENO_ERROR_PERMISSION
-                            : STENO_ERROR_IO;
-}
-
 /* A whole text file.  What is read of a key must not stay in a buffer of stdio's. */
 static steno_status read_text(const char *path, char **out_text, steno_error *error)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return error_set(error, status_of(errno), "%s: %s", path, strerror(errno));
+        return error_errno(error, path, errno);
     setvbuf(file, NULL, _IONBF, 0);
     char *text = memory_allocate(PEM_MAX_BYTES + 1, 1);
     steno_status status = STENO_OK;
@@ -38,7 +31,7 @@ static steno_status read_text(const char *path, char **out_text, steno_error *er
     } else {
         size_t size = fread(text, 1, PEM_MAX_BYTES + 1, file);
         if (ferror(file))
-            status = error_set(error, STENO_ERROR_IO, "%s: %s", path, strerror(errno));
+            status = error_errno(error, path, errno);
         else if (size > PEM_MAX_BYTES)
             status = error_set(error, STENO_ERROR_LIMIT, "%s: too large for a PEM file", path);
         else

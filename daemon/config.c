@@ -103,18 +103,11 @@ static steno_status next_line(
     return byte == EOF && length == 0 ? STENO_END : STENO_OK;
 }
 
-static steno_status status_of(int code)
-{
-    return code == ENOENT   ? STENO_ERROR_NOT_FOUND
-           : code == EACCES ? STENO_ERROR_PERMISSION
-                            : STENO_ERROR_IO;
-}
-
 steno_status config_read(daemon_options *options, const char *path, steno_error *error)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return error_set(error, status_of(errno), "%s: %s", path, strerror(errno));
+        return error_errno(error, path, errno);
     reader self = {.options = options};
     steno_status status = STENO_OK;
     char line[LINE_MAX_BYTES];
@@ -127,7 +120,7 @@ steno_status config_read(daemon_options *options, const char *path, steno_error 
     if (status == STENO_END)
         status = STENO_OK;
     if (status == STENO_OK && ferror(file))
-        status = error_set(error, STENO_ERROR_IO, "%s: %s", path, strerror(errno));
+        status = error_errno(error, path, errno);
     fclose(file);
     return status;
 }

@@ -86,21 +86,13 @@ static steno_status next_of_file(sound *self, sound_block *out, steno_error *err
 
 /* ---- Named pipes ---- */
 
-static steno_status refuse(const char *path, int code, steno_error *error)
-{
-    steno_status status = code == ENOENT   ? STENO_ERROR_NOT_FOUND
-                          : code == EACCES ? STENO_ERROR_PERMISSION
-                                           : STENO_ERROR_IO;
-    return error_set(error, status, "%s: %s", path, strerror(code));
-}
-
 static steno_status open_pipe(const char *path, int *out_fd, steno_error *error)
 {
     struct stat about;
     /* Does not wait for somebody to write to it. */
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return refuse(path, errno, error);
+        return error_errno(error, path, errno);
     if (fstat(fd, &about) != 0 || !S_ISFIFO(about.st_mode)) {
         close(fd);
         return error_set(error, STENO_ERROR_ARGUMENT, "%s: not a named pipe", path);
@@ -141,7 +133,7 @@ static steno_status renew(sound *self, steno_error *error)
     bool has_gone = self->has_heard || (poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP) != 0);
     if (!has_gone && !is_replaced(self))
         return STENO_AGAIN;
-    int next;
+    int next = -1;
     steno_status status = open_pipe(self->setting->fifo, &next, error);
     if (status < 0)
         return status;
@@ -161,7 +153,7 @@ static steno_status next_of_fifo(sound *self, sound_block *out, steno_error *err
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return STENO_AGAIN;
     if (count < 0)
-        return refuse(self->setting->fifo, errno, error);
+        return error_errno(error, self->setting->fifo, errno);
     if (count == 0)
         return renew(self, error);
     self->has_heard = true;

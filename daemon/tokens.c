@@ -121,8 +121,7 @@ static steno_status read_lines(tokens *self, FILE *file, const char *path, steno
         if (status < 0)
             return status;
     }
-    return ferror(file) ? error_set(error, STENO_ERROR_IO, "%s: %s", path, strerror(errno))
-                        : STENO_OK;
+    return ferror(file) ? error_errno(error, path, errno) : STENO_OK;
 }
 
 /* Who may write the file may let anybody in. */
@@ -139,11 +138,7 @@ steno_status tokens_read(const char *path, tokens **out_tokens, steno_error *err
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return error_set(error,
-            errno == ENOENT   ? STENO_ERROR_NOT_FOUND
-            : errno == EACCES ? STENO_ERROR_PERMISSION
-                              : STENO_ERROR_IO,
-            "%s: %s", path, strerror(errno));
+        return error_errno(error, path, errno);
     tokens *self = memory_allocate(1, sizeof(*self));
     if (self != NULL)
         self->list = memory_allocate(TOKENS_MAX, sizeof(*self->list));

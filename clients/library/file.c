@@ -7,14 +7,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static steno_status fail(const char *path, int code, steno_error *error)
-{
-    steno_status status = code == ENOENT || code == ENOTDIR ? STENO_ERROR_NOT_FOUND
-                          : code == EACCES || code == EPERM ? STENO_ERROR_PERMISSION
-                                                            : STENO_ERROR_IO;
-    return error_set(error, status, "%s: %s", path, strerror(code));
-}
-
 static steno_status read_all(const char *path, FILE *file, char **out_text, steno_error *error)
 {
     size_t capacity = 1 << 14, size = 0;
@@ -41,7 +33,7 @@ static steno_status read_all(const char *path, FILE *file, char **out_text, sten
         return error_memory(error);
     steno_status status = STENO_OK;
     if (ferror(file))
-        status = fail(path, errno, error);
+        status = error_errno(error, path, errno);
     else if (strlen(text) != size)
         status = error_set(error, STENO_ERROR_FORMAT, "%s: not a text", path);
     if (status == STENO_OK)
@@ -55,7 +47,7 @@ steno_status file_read(const char *path, char **out_text, steno_error *error)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return fail(path, errno, error);
+        return error_errno(error, path, errno);
     steno_status status = read_all(path, file, out_text, error);
     fclose(file);
     return status;

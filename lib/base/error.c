@@ -1,7 +1,9 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 steno_status error_set(steno_error *error, steno_status status, const char *format, ...)
 {
@@ -18,6 +20,27 @@ steno_status error_set(steno_error *error, steno_status status, const char *form
 steno_status error_memory(steno_error *error)
 {
     return error_set(error, STENO_ERROR_MEMORY, "out of memory");
+}
+
+static steno_status status_of(int code)
+{
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+        return STENO_ERROR_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+        return STENO_ERROR_PERMISSION;
+    case ENOMEM:
+        return STENO_ERROR_MEMORY;
+    default:
+        return STENO_ERROR_IO;
+    }
+}
+
+steno_status error_errno(steno_error *error, const char *path, int code)
+{
+    return error_set(error, status_of(code), "%s: %s", path, strerror(code));
 }
 
 const char *steno_status_name(steno_status status)

@@ -14,4 +14,8 @@ steno_status error_set(steno_error *error, steno_status status, const char *form
 /* The same for an allocation that failed: STENO_ERROR_MEMORY, "out of memory". */
 steno_status error_memory(steno_error *error);
 
+/* The same for what the system says of a file, "PATH: No such file or directory" say; code: an
+ * errno.  STENO_ERROR_NOT_FOUND, PERMISSION, MEMORY or IO. */
+steno_status error_errno(steno_error *error, const char *path, int code);
+
 #endif

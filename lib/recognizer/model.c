@@ -62,27 +62,11 @@ const char *steno_model_default_path(void)
     return NULL;
 }
 
-static steno_status errno_status(void)
-{
-    switch (errno) {
-    case ENOENT:
-    case ENOTDIR:
-        return STENO_ERROR_NOT_FOUND;
-    case EACCES:
-    case EPERM:
-        return STENO_ERROR_PERMISSION;
-    case ENOMEM:
-        return STENO_ERROR_MEMORY;
-    default:
-        return STENO_ERROR_IO;
-    }
-}
-
 static steno_status map_descriptor(steno_model *model, int descriptor, steno_error *error)
 {
     struct stat status;
     if (fstat(descriptor, &status) < 0)
-        return error_set(error, errno_status(), "%s: %s", model->path, strerror(errno));
+        return error_errno(error, model->path, errno);
     if (!S_ISREG(status.st_mode))
         return error_set(error, STENO_ERROR_IO, "%s: %s", model->path,
             S_ISDIR(status.st_mode) ? "is a directory" : "is not a regular file");
@@ -91,7 +75,7 @@ static steno_status map_descriptor(steno_model *model, int descriptor, steno_err
     model->size = (size_t)status.st_size;
     void *bytes = mmap(NULL, model->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (bytes == MAP_FAILED)
-        return error_set(error, errno_status(), "%s: %s", model->path, strerror(errno));
+        return error_errno(error, model->path, errno);
     model->bytes = bytes;
     return STENO_OK;
 }
@@ -101,7 +85,7 @@ static steno_status map_file(steno_model *model, steno_error *error)
     /* O_NONBLOCK: opening a pipe must answer "not a regular file", not wait for its writer. */
     int descriptor = open(model->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
-        return error_set(error, errno_status(), "%s: %s", model->path, strerror(errno));
+        return error_errno(error, model->path, errno);
     steno_status status = map_descriptor(model, descriptor, error);
     close(descriptor);
     return status;

@@ -1,5 +1,6 @@
 /* Error messages and the allocator with its counters and its failure on demand. */
 #include <check.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,24 @@ START_TEST(error_set_returns_status_and_writes_message)
     ck_assert_int_eq(error_memory(&error), STENO_ERROR_MEMORY);
     ck_assert_int_eq(error.status, STENO_ERROR_MEMORY);
     ck_assert_str_eq(error.message, "out of memory");
+}
+END_TEST
+
+START_TEST(error_errno_says_what_the_system_says)
+{
+    static const struct {
+        int code;
+        steno_status status;
+    } known[] = {{ENOENT, STENO_ERROR_NOT_FOUND}, {ENOTDIR, STENO_ERROR_NOT_FOUND},
+        {EACCES, STENO_ERROR_PERMISSION}, {EPERM, STENO_ERROR_PERMISSION},
+        {ENOMEM, STENO_ERROR_MEMORY}, {EIO, STENO_ERROR_IO}, {EISDIR, STENO_ERROR_IO}};
+    steno_error error;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        ck_assert_int_eq(error_errno(&error, "a.wav", known[i].code), known[i].status);
+        ck_assert_int_eq(error.status, known[i].status);
+        ck_assert_int_eq(strncmp(error.message, "a.wav: ", 7), 0);
+        ck_assert_str_eq(error.message + 7, strerror(known[i].code));
+    }
 }
 END_TEST
 
@@ -139,6 +158,7 @@ int main(void)
     Suite *suite = suite_create("base");
     TCase *errors = tcase_create("error");
     tcase_add_test(errors, error_set_returns_status_and_writes_message);
+    tcase_add_test(errors, error_errno_says_what_the_system_says);
     tcase_add_test(errors, error_set_accepts_no_error);
     tcase_add_test(errors, error_set_cuts_a_long_message);
     tcase_add_test(errors, every_status_has_its_own_name);
