@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "load.h"
 #include "load_report.h"
+#include "program.h"
 #include "steno/steno.h"
 
 enum { LOADS_MOST = 32, BISECTIONS = 2, STREAMS_MOST = 4096, PIECE = 4096 };
@@ -36,13 +37,6 @@ static const char usage[] =
     "  --stenod FILE       the program; default: the one built with this\n"
     "  --json              print JSON instead of a table\n";
 
-static const char *const recordings[] = {
-    SPEECH_FOLDER "/demo.flac",
-    SPEECH_FOLDER "/2277-149874-0007.flac",
-    SPEECH_FOLDER "/5694-64025-0001.flac",
-    SPEECH_FOLDER "/777-126732-0053.flac",
-};
-
 typedef struct bench {
     uint32_t streams[LOADS_MOST];
     size_t stream_count;
@@ -54,30 +48,15 @@ typedef struct bench {
     size_t load_count;
 } bench;
 
-static void die(const char *message, const char *about)
-{
-    fprintf(stderr, "bench_daemon: %s%s%s\n", message, *about ? ": " : "", about);
-    exit(2);
-}
-
 /* ---- Arguments ---- */
-
-static uint32_t parse_number(const char *text, uint32_t least, uint32_t most)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end != '\0' || value < least || value > most)
-        die("not a number this option takes", text);
-    return (uint32_t)value;
-}
 
 static void parse_streams(char *list, bench *out)
 {
     out->stream_count = 0;
     for (char *one = strtok(list, ","); one != NULL; one = strtok(NULL, ",")) {
         if (out->stream_count == LOADS_MOST / 2)
-            die("too many loads", one);
-        out->streams[out->stream_count++] = parse_number(one, 1, STREAMS_MOST);
+            program_die("too many loads", one);
+        out->streams[out->stream_count++] = program_number(one, 1, STREAMS_MOST);
     }
 }
 
@@ -115,23 +94,23 @@ static void parse(int argc, char **argv, bench *out)
             parse_streams(optarg, out);
             break;
         case 'x':
-            out->most = parse_number(optarg, 0, STREAMS_MOST);
+            out->most = program_number(optarg, 0, STREAMS_MOST);
             break;
         case 'l':
             out->no_library = true;
             break;
         case 's':
-            out->setting.plan.seconds = parse_number(optarg, 2, 3600);
+            out->setting.plan.seconds = program_number(optarg, 2, 3600);
             break;
         case 'i':
-            out->setting.plan.piece_ms = parse_number(optarg, 10, 1000);
+            out->setting.plan.piece_ms = program_number(optarg, 10, 1000);
             break;
         case 'c':
-            parse_number(optarg, 160, 1280);
+            program_number(optarg, 160, 1280);
             out->setting.chunk = optarg;
             break;
         case 't':
-            parse_number(optarg, 0, 1024);
+            program_number(optarg, 0, 1024);
             out->setting.threads = optarg;
             break;
         case 'p':
@@ -155,9 +134,9 @@ static void parse(int argc, char **argv, bench *out)
         }
     }
     if (optind < argc)
-        die("not an option", argv[optind]);
+        program_die("not an option", argv[optind]);
     if (out->setting.model == NULL)
-        die("no model: give --model, or set STENO_MODEL", "");
+        program_die("no model: give --model, or set STENO_MODEL", "");
 }
 
 /* All recordings, one after the other. */
@@ -167,13 +146,13 @@ static void read_audio(bench *self)
     float piece[PIECE];
     self->audio = memory_allocate(room, sizeof *self->audio);
     if (self->audio == NULL)
-        die("out of memory", "");
+        program_die("out of memory", "");
     size_t samples = 0;
-    for (size_t i = 0; i < sizeof recordings / sizeof *recordings; i++) {
+    for (size_t i = 0; i < PROGRAM_RECORDINGS; i++) {
         steno_audio_file *file;
         steno_error error;
-        if (steno_audio_open(recordings[i], NULL, &file, &error) < 0)
-            die(error.message, "");
+        if (steno_audio_open(program_recordings[i], NULL, &file, &error) < 0)
+            program_die(error.message, "");
         size_t count = 0;
         while (steno_audio_read(file, piece, PIECE, &count, &error) == STENO_OK &&
                samples + count <= room)
@@ -190,14 +169,14 @@ static void read_audio(bench *self)
 static bool run(bench *self, uint32_t streams)
 {
     if (self->load_count == LOADS_MOST)
-        die("too many loads", "");
+        program_die("too many loads", "");
     load_pair *pair = &self->loads[self->load_count++];
     for (int side = 0; side < LOAD_SIDES; side++) {
         steno_error error;
         if (side == LOAD_LIBRARY && self->no_library)
             continue;
         if (load_measure(&self->setting, (load_side)side, streams, &pair->sides[side], &error) < 0)
-            die(error.message, "");
+            program_die(error.message, "");
         pair->has[side] = true;
     }
     if (!self->json)

@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "measure.h"
+#include "program.h"
 #include "report.h"
 
 enum { SKIPPED = 77, MAX_PRECISIONS = 3, RATE_HZ = 16000, PIECE = 4096 };
@@ -35,13 +36,6 @@ static const char usage[] =
     "  --stream-seconds N  of audio for each of these; default 10\n"
     "  --json              print JSON instead of tables\n";
 
-static const char *const default_recordings[] = {
-    SPEECH_FOLDER "/demo.flac",
-    SPEECH_FOLDER "/2277-149874-0007.flac",
-    SPEECH_FOLDER "/5694-64025-0001.flac",
-    SPEECH_FOLDER "/777-126732-0053.flac",
-};
-
 typedef struct arguments {
     measure_plan plan;
     steno_precision precisions[MAX_PRECISIONS];
@@ -52,28 +46,13 @@ typedef struct arguments {
     size_t recording_count;
 } arguments;
 
-static void die(const char *message, const char *about)
-{
-    fprintf(stderr, "bench_recognizer: %s%s%s\n", message, *about ? ": " : "", about);
-    exit(2);
-}
-
-static uint32_t parse_number(const char *text, uint32_t least, uint32_t most)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end != '\0' || value < least || value > most)
-        die("not a number this option takes", text);
-    return (uint32_t)value;
-}
-
 static void parse_precisions(char *list, arguments *out)
 {
     out->precision_count = 0;
     for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
         if (out->precision_count == MAX_PRECISIONS ||
             steno_precision_parse(name, &out->precisions[out->precision_count]) < 0)
-            die("no list of precisions", name);
+            program_die("no list of precisions", name);
         out->precision_count++;
     }
 }
@@ -81,7 +60,7 @@ static void parse_precisions(char *list, arguments *out)
 static steno_search parse_search(const char *name)
 {
     if (strcmp(name, "joint") != 0 && strcmp(name, "ctc") != 0)
-        die("no search", name);
+        program_die("no search", name);
     return strcmp(name, "joint") == 0 ? STENO_SEARCH_JOINT : STENO_SEARCH_CTC;
 }
 
@@ -108,8 +87,8 @@ static void parse(int argc, char **argv, arguments *out)
         .precisions = {STENO_PRECISION_F32, STENO_PRECISION_BF16},
         .precision_count = 2,
         .seconds = 60,
-        .recordings = default_recordings,
-        .recording_count = sizeof default_recordings / sizeof *default_recordings,
+        .recordings = program_recordings,
+        .recording_count = PROGRAM_RECORDINGS,
     };
     int letter;
     while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -124,16 +103,16 @@ static void parse(int argc, char **argv, arguments *out)
             out->plan.search = parse_search(optarg);
             break;
         case 'c':
-            out->plan.chunk_ms = parse_number(optarg, 160, 1280);
+            out->plan.chunk_ms = program_number(optarg, 160, 1280);
             break;
         case 's':
-            out->seconds = parse_number(optarg, 2, 36000);
+            out->seconds = program_number(optarg, 2, 36000);
             break;
         case 'n':
-            out->plan.max_streams = parse_number(optarg, 0, 1024);
+            out->plan.max_streams = program_number(optarg, 0, 1024);
             break;
         case 't':
-            out->plan.stream_seconds = parse_number(optarg, 2, 3600);
+            out->plan.stream_seconds = program_number(optarg, 2, 3600);
             break;
         case 'j':
             out->json = true;
@@ -158,10 +137,10 @@ static size_t read_recording(const char *path, float *audio, size_t used, size_t
     steno_audio_file *file;
     steno_error error;
     if (steno_audio_open(path, NULL, &file, &error) < 0)
-        die(error.message, "");
+        program_die(error.message, "");
     const steno_audio_info *info = steno_audio_get_info(file);
     if (info->rate_hz != RATE_HZ || info->channels != 1)
-        die("not 16 kHz mono", path);
+        program_die("not 16 kHz mono", path);
     steno_status status = STENO_OK;
     while (status == STENO_OK && used < size) {
         size_t count = size - used < PIECE ? size - used : PIECE, got = 0;
@@ -169,7 +148,7 @@ static size_t read_recording(const char *path, float *audio, size_t used, size_t
         used += got;
     }
     if (status < 0)
-        die(error.message, "");
+        program_die(error.message, "");
     steno_audio_close(file);
     return used;
 }
@@ -180,12 +159,12 @@ static void read_audio(arguments *a)
     size_t size = (size_t)a->seconds * RATE_HZ, used = 0;
     float *audio = memory_allocate(size, sizeof *audio);
     if (!audio)
-        die("out of memory", "");
+        program_die("out of memory", "");
     for (size_t i = 0; used < size; i++) {
         size_t before = used;
         used = read_recording(a->recordings[i % a->recording_count], audio, used, size);
         if (used == before)
-            die("no samples", a->recordings[i % a->recording_count]);
+            program_die("no samples", a->recordings[i % a->recording_count]);
     }
     a->plan.audio = audio;
     a->plan.samples = size;
@@ -196,11 +175,11 @@ static void measure_apart(const measure_plan *plan, measure_report *report)
 {
     int ends[2];
     if (pipe(ends) != 0)
-        die("no pipe", "");
+        program_die("no pipe", "");
     fflush(NULL);
     pid_t child = fork();
     if (child < 0)
-        die("no child process", "");
+        program_die("no child process", "");
     if (child == 0) {
         close(ends[0]);
         measure(plan, report);

@@ -16,6 +16,9 @@
 
 #include "base/memory.h"
 
+/* For what is left when the last piece is given. */
+enum { LAST_WAIT_S = 120 };
+
 double live_now_s(void)
 {
     struct timespec now;
@@ -47,19 +50,22 @@ const int16_t *live_piece(const live_plan *plan, uint32_t stream, uint32_t piece
     return plan->audio + from % (plan->samples - size);
 }
 
-double live_begin_s(const live_plan *plan, double begin_s, uint32_t stream)
+/* When a stream's first sample is spoken, if the first stream's is at begin_s. */
+static double begin_of(const live_plan *plan, double begin_s, uint32_t stream)
 {
     return begin_s + piece_s(plan) * stream / plan->streams;
 }
 
-void live_speak(
-    const live_plan *plan, double begin_s, const live_driver *driver, live_report *report)
+void live_speak(const live_plan *plan, const live_driver *driver, live_report *report)
 {
     uint32_t pieces = live_pieces(plan);
+    double begin_s = live_now_s();
+    for (uint32_t i = 0; i < plan->streams; i++)
+        driver->begin(driver->self, i, begin_of(plan, begin_s, i));
     plan->begun(plan->context);
     for (uint32_t k = 0; k < pieces; k++)
         for (uint32_t i = 0; i < plan->streams; i++) {
-            double due_s = live_begin_s(plan, begin_s, i) + piece_s(plan) * (k + 1), now;
+            double due_s = begin_of(plan, begin_s, i) + piece_s(plan) * (k + 1), now;
             while ((now = live_now_s()) < due_s)
                 driver->take(driver->self, due_s);
             report->latest_s = fmax(report->latest_s, now - due_s);
@@ -70,6 +76,9 @@ void live_speak(
             while (driver->take(driver->self, 0))
                 ;
         }
+    double until_s = live_now_s() + LAST_WAIT_S;
+    while (*driver->over < plan->streams && driver->take(driver->self, until_s))
+        ;
 }
 
 /* ---- Times ---- */

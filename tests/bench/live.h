@@ -54,10 +54,13 @@ typedef struct live_report {
 /* Whoever is given the pieces. */
 typedef struct live_driver {
     void *self;
+    /* When the first sample of this stream is spoken. */
+    void (*begin)(void *self, uint32_t stream, double begin_s);
     /* One more piece of this stream is due. */
     void (*due)(void *self, uint32_t stream);
     /* Takes one event, waiting for it until then; false if none came. */
     bool (*take)(void *self, double until_s);
+    const uint32_t *over; /* streams that have ended */
 } live_driver;
 
 double live_now_s(void);
@@ -67,12 +70,11 @@ uint32_t live_pieces(const live_plan *plan);
 size_t live_piece_samples(const live_plan *plan);
 /* The samples of a stream's piece. */
 const int16_t *live_piece(const live_plan *plan, uint32_t stream, uint32_t piece);
-/* When a stream's first sample is spoken, if the first stream's is at begin_s. */
-double live_begin_s(const live_plan *plan, double begin_s, uint32_t stream);
 
-/* Goes through the schedule, from begin_s on, until the last piece is due. */
-void live_speak(
-    const live_plan *plan, double begin_s, const live_driver *driver, live_report *report);
+/* Goes through the schedule from now on, then waits for the streams to end, for two minutes at
+ * most.
+ */
+void live_speak(const live_plan *plan, const live_driver *driver, live_report *report);
 
 /* A result that covers the audio up to covered_s of a stream whose first sample was spoken at
  * begin_s has come; is_first: before it there was none. */

@@ -17,9 +17,6 @@
 typedef Nvidia__Riva__Asr__StreamingRecognizeRequest request;
 typedef Nvidia__Riva__Asr__StreamingRecognizeResponse response;
 
-/* For what is left when the last piece is out. */
-enum { LAST_WAIT_S = 120 };
-
 typedef enum tag_kind {
     TAG_BEGUN, /* the configuration is out */
     TAG_WRITTEN,
@@ -246,6 +243,11 @@ static steno_status begin_all(live_client *self, steno_error *error)
         self->over > 0 ? self->report->reason : "no connection");
 }
 
+static void on_begin(void *context, uint32_t index, double begin_s)
+{
+    ((live_client *)context)->streams[index].begin_s = begin_s;
+}
+
 static void on_due(void *context, uint32_t index)
 {
     live_stream *stream = &((live_client *)context)->streams[index];
@@ -260,14 +262,9 @@ static bool on_take(void *context, double until_s)
 
 static void speak(live_client *self)
 {
-    const live_driver driver = {.self = self, .due = on_due, .take = on_take};
-    double begin_s = live_now_s();
-    for (uint32_t i = 0; i < self->plan->streams; i++)
-        self->streams[i].begin_s = live_begin_s(self->plan, begin_s, i);
-    live_speak(self->plan, begin_s, &driver, self->report);
-    double until_s = live_now_s() + LAST_WAIT_S;
-    while (self->over < self->plan->streams && take_event(self, until_s))
-        ;
+    const live_driver driver = {
+        .self = self, .begin = on_begin, .due = on_due, .take = on_take, .over = &self->over};
+    live_speak(self->plan, &driver, self->report);
 }
 
 static void open_stream(live_client *self, live_stream *stream)

@@ -13,9 +13,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* For what is left when the last piece is given. */
-enum { LAST_WAIT_S = 120 };
-
 typedef struct embedded_stream {
     struct embedded *all;
     steno_stream *stream;
@@ -145,6 +142,11 @@ static void take_results(embedded_stream *stream)
 
 /* ---- The run ---- */
 
+static void on_begin(void *context, uint32_t index, double begin_s)
+{
+    ((embedded *)context)->streams[index].begin_s = begin_s;
+}
+
 static void on_due(void *context, uint32_t index)
 {
     embedded_stream *stream = &((embedded *)context)->streams[index];
@@ -164,14 +166,9 @@ static bool on_take(void *context, double until_s)
 
 static void speak(embedded *self)
 {
-    const live_driver driver = {.self = self, .due = on_due, .take = on_take};
-    double begin_s = live_now_s();
-    for (uint32_t i = 0; i < self->plan->streams; i++)
-        self->streams[i].begin_s = live_begin_s(self->plan, begin_s, i);
-    live_speak(self->plan, begin_s, &driver, self->report);
-    double until_s = live_now_s() + LAST_WAIT_S;
-    while (self->over < self->plan->streams && on_take(self, until_s))
-        ;
+    const live_driver driver = {
+        .self = self, .begin = on_begin, .due = on_due, .take = on_take, .over = &self->over};
+    live_speak(self->plan, &driver, self->report);
     for (uint32_t i = 0; i < self->plan->streams; i++)
         if (!self->streams[i].is_over) {
             steno_error error = {.message = "the stream did not end"};

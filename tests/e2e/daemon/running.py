@@ -6,6 +6,7 @@ built), STENO_TINY_MODEL (a small random model), STENO_SOURCE (the source tree),
 
 import os
 import pathlib
+import queue
 import re
 import shutil
 import signal
@@ -102,6 +103,22 @@ class Program:
         if self.process.poll() is None:
             self.process.kill()
         self.finish()
+
+
+class Feed:
+    """Requests that the test gives one by one; iterating waits for them."""
+
+    def __init__(self):
+        self._queue = queue.Queue()
+
+    def __iter__(self):
+        return iter(self._queue.get, None)
+
+    def put(self, message):
+        self._queue.put(message)
+
+    def close(self):
+        self._queue.put(None)
 
 
 class ServerTest(unittest.TestCase):

@@ -4,7 +4,6 @@
 import array
 import json
 import os
-import queue
 import random
 import struct
 import subprocess
@@ -114,20 +113,16 @@ def texts(results, channel=0):
     return [(" " if i else "") + text for i, text in enumerate(found)]
 
 
-class Feed:
-    """Requests that the test gives one by one; iterating waits for them."""
+class Recording:
+    """Noise, and what is heard in it."""
 
-    def __init__(self):
-        self._queue = queue.Queue()
-
-    def __iter__(self):
-        return iter(self._queue.get, None)
-
-    def put(self, message):
-        self._queue.put(message)
-
-    def close(self):
-        self._queue.put(None)
+    def __init__(self, folder, seed, seconds):
+        samples = noise(seconds, seed=seed)
+        path = folder / f"{seed}.wav"
+        path.write_bytes(wav_bytes(samples))
+        self.content = samples.tobytes()
+        self.texts = texts(transcribe(path))
+        assert self.texts
 
 
 class SpeechTest(running.ServerTest):

@@ -1,7 +1,6 @@
 """Calls on the daemon's server: reading, writing, flow control, limits, ends of every kind."""
 
 import os
-import queue
 import signal
 import socket
 import subprocess
@@ -16,22 +15,6 @@ import running
 from running import PATIENCE, eventually, unary
 
 CALL_SERVER = os.environ["CALL_SERVER"]
-
-
-class Feed:
-    """Requests that the test gives one by one; iterating waits for them."""
-
-    def __init__(self):
-        self._queue = queue.Queue()
-
-    def __iter__(self):
-        return iter(self._queue.get, None)
-
-    def put(self, message):
-        self._queue.put(message)
-
-    def close(self):
-        self._queue.put(None)
 
 
 class CallTest(running.ServerTest):
@@ -51,7 +34,7 @@ class CallTest(running.ServerTest):
 
     def echo(self, channel):
         """A stream under way: (feed, answers)."""
-        feed = Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         answers = channel.stream_stream("/test.Calls/Echo")(iter(feed))
         feed.put(b"hello")
@@ -221,7 +204,7 @@ class Ends(CallTest):
         calls = [self.echo(channel) for _ in range(20)]
         for _, answers in calls:
             answers.cancel()
-        answers = channel.stream_stream("/test.Calls/Mute")(iter(Feed()), timeout=0.2)
+        answers = channel.stream_stream("/test.Calls/Mute")(iter(running.Feed()), timeout=0.2)
         self.assert_status(grpc.StatusCode.DEADLINE_EXCEEDED, "", lambda: next(answers))
         self.end(program)
 

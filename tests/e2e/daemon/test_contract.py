@@ -146,7 +146,7 @@ class Google(ContractTest):
 
     def test_single_utterance_ends_by_itself(self):
         """The event and the final come while the client still sends, which it then stops."""
-        feed = speaking.Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         feed.put(message((1, message((1, self.config()), (2, True)))))
         for piece in pieces(self.content):

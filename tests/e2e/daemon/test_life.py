@@ -31,7 +31,7 @@ class LifeTest(speaking.SpeechTest):
 
     def begin(self):
         """A stream whose configuration has come: its requests and its call."""
-        feed = speaking.Feed()
+        feed = running.Feed()
         call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse,
                            timeout=4 * PATIENCE)
         feed.put(google.StreamingRecognizeRequest(
@@ -171,7 +171,7 @@ class Reload(LifeTest):
         self.assertEqual(self.finals(list(call)), expected)
         # Audio whose format its own header tells makes its streams late, and keeps its model, too.
         wav = google.StreamingRecognitionConfig(config=google.RecognitionConfig())
-        feed = speaking.Feed()
+        feed = running.Feed()
         call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse)
         feed.put(google.StreamingRecognizeRequest(streaming_config=wav))
         self.health()

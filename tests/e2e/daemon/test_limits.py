@@ -47,7 +47,7 @@ class LimitsTest(speaking.SpeechTest):
         expected = texts(transcribe(path))
         self.assertTrue(expected)
         requests = list(self.google_requests(samples.tobytes()))
-        feed, half = speaking.Feed(), len(requests) // 2
+        feed, half = running.Feed(), len(requests) // 2
         self.addCleanup(feed.close)
         answers = self.neighbour.stream_stream(
             GOOGLE + "StreamingRecognize", google.StreamingRecognizeRequest.SerializeToString,
@@ -146,7 +146,7 @@ class Connections(LimitsTest):
             self.check(self.connection)
             time.sleep(1.5)
         # A call keeps its connection, however little happens.
-        feed = speaking.Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         answers = self.stream(GOOGLE + "StreamingRecognize", feed,
                               google.StreamingRecognizeResponse)
@@ -163,7 +163,7 @@ class Connections(LimitsTest):
         with Stranger(self.address) as stranger:
             told = strangers.settings_of(stranger.wait_for(strangers.SETTINGS)[3])
         self.assertEqual(told[strangers.MAX_CONCURRENT_STREAMS], 1)
-        feed = speaking.Feed()
+        feed = running.Feed()
         answers = self.stream(GOOGLE + "StreamingRecognize", feed,
                               google.StreamingRecognizeResponse)
         requests = list(self.google_requests(noise(6).tobytes(), interim_results=True))

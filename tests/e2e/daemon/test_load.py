@@ -17,8 +17,8 @@ import grpc
 import running
 import speaking
 import strangers
-from speaking import (GOOGLE, OPERATIONS, RIVA, STENO_V1, VOSK, google, noise, operations, pieces,
-                      riva, steno, texts, transcribe, vosk, wav_bytes)
+from speaking import (GOOGLE, OPERATIONS, RIVA, STENO_V1, VOSK, Recording, google, operations,
+                      pieces, riva, steno, vosk)
 
 AT_ONCE = int(os.environ.get("STENO_LOAD", "16"))
 # Of each stream; several of each kind in turn.
@@ -26,16 +26,6 @@ SECONDS = 4
 RECORDINGS = 5
 PATIENCE = 20 * running.PATIENCE
 Code = grpc.StatusCode
-
-
-class Recording:
-    def __init__(self, folder, seed):
-        samples = noise(SECONDS, seed=seed)
-        path = folder / f"{seed}.wav"
-        path.write_bytes(wav_bytes(samples))
-        self.content = samples.tobytes()
-        self.texts = texts(transcribe(path))
-        assert self.texts
 
 
 class Client:
@@ -241,7 +231,7 @@ class LoadTest(speaking.SpeechTest):
         super().setUp()
         self.program = self.serve("--max-streams", 2 * AT_ONCE, "--threads", 2,
                                   "--handshake-seconds", 3600)
-        self.recordings = [Recording(self.folder, seed) for seed in range(1, RECORDINGS + 1)]
+        self.recordings = [Recording(self.folder, seed, SECONDS) for seed in range(1, RECORDINGS + 1)]
         self.troubles = []
 
     def check_of(self, kind):

@@ -86,7 +86,7 @@ class Log(LogTest):
 
     def test_how_calls_end(self):
         program = self.serve("--log-format", "json", "--max-streams", "1")
-        feed = speaking.Feed()
+        feed = running.Feed()
         stream = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse)
         feed.put(google.StreamingRecognizeRequest(
             streaming_config=google.StreamingRecognitionConfig(config=self.config())))
@@ -99,7 +99,7 @@ class Log(LogTest):
         stream.cancel()
         self.entry(program, message="call ended", status="CANCELLED",
                    method=GOOGLE + "StreamingRecognize", reason="the client has gone")
-        late = self.stream(GOOGLE + "StreamingRecognize", speaking.Feed(),
+        late = self.stream(GOOGLE + "StreamingRecognize", running.Feed(),
                            google.StreamingRecognizeResponse, timeout=0.5)
         self.refuse("", lambda: list(late), grpc.StatusCode.DEADLINE_EXCEEDED)
         # Whose clock says so first, the client's or the server's, is open.
@@ -226,7 +226,7 @@ class Transcripts(LogTest):
         file = self.folder / "stenod.conf"
         file.write_text("log-transcripts = yes")
         program = self.serve("--config", file, "--log-format", "json")
-        feed = speaking.Feed()
+        feed = running.Feed()
         call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse)
         feed.put(google.StreamingRecognizeRequest(
             streaming_config=google.StreamingRecognitionConfig(

@@ -105,7 +105,7 @@ class Metrics(MetricsTest):
         del program
 
     def begin(self):
-        feed = speaking.Feed()
+        feed = running.Feed()
         call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse)
         feed.put(google.StreamingRecognizeRequest(
             streaming_config=google.StreamingRecognitionConfig(config=self.config())))

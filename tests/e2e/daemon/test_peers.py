@@ -39,7 +39,7 @@ class PeerTest(speaking.SpeechTest):
 
     def hold_a_stream(self):
         """Keeps the daemon from ending; close the feed to let it."""
-        feed = speaking.Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         answers = self.stream(speaking.GOOGLE + "StreamingRecognize", feed,
                               speaking.google.StreamingRecognizeResponse)

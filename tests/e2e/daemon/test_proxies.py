@@ -16,7 +16,7 @@ import certificates
 import running
 import speaking
 from running import PATIENCE
-from speaking import GOOGLE, MODEL, STENOD, google, noise, pieces, texts, transcribe, wav_bytes
+from speaking import GOOGLE, MODEL, STENOD, Recording, google, pieces
 
 DEPLOY = running.SOURCE / "daemon" / "deploy"
 SPEAKERS = 6
@@ -65,16 +65,6 @@ class Member:
     def end(self):
         self.test.assertEqual(self.program.finish(), 0, self.program.text())
         self.test.assertNotIn("call refused", self.program.text())
-
-
-class Recording:
-    def __init__(self, folder, seed):
-        samples = noise(SECONDS, seed=seed)
-        path = folder / f"{seed}.wav"
-        path.write_bytes(wav_bytes(samples))
-        self.content = samples.tobytes()
-        self.texts = texts(transcribe(path))
-        assert self.texts
 
 
 class Speaker:
@@ -172,7 +162,7 @@ class ProxyTest(speaking.SpeechTest):
 
     def begin_slowly(self, channel, recording):
         """A stream that has begun and waits for more."""
-        feed = speaking.Feed()
+        feed = running.Feed()
         call = channel.stream_stream(
             GOOGLE + "StreamingRecognize", google.StreamingRecognizeRequest.SerializeToString,
             google.StreamingRecognizeResponse.FromString)(iter(feed), timeout=20 * PATIENCE)
@@ -183,7 +173,7 @@ class ProxyTest(speaking.SpeechTest):
         return feed, call, recording
 
     def run_upgrades(self):
-        recordings = [Recording(self.folder, seed) for seed in range(3)]
+        recordings = [Recording(self.folder, seed, SECONDS) for seed in range(3)]
         speakers = [Speaker(self.connect(), recordings[i % 3]) for i in range(SPEAKERS)]
         self.addCleanup(lambda: [speaker.finish() for speaker in speakers])
         # Spread over both.

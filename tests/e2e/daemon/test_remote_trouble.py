@@ -229,7 +229,7 @@ class Leaving(remote.RemoteTest):
         """One place, and somebody has it: waits a while, then says so; and takes it once it is free."""
         self.serve("--max-streams", 1)
         path = self.write_noise("talk.wav", 2)
-        feed = speaking.Feed()
+        feed = running.Feed()
         feed.put(steno.StreamingRecognizeRequest(streaming_config=steno.StreamingRecognitionConfig(
             config=self.config(), options=steno.RecognitionOptions())))
         feed.put(steno.StreamingRecognizeRequest(audio_content=b"\0\0" * 1600))

@@ -50,7 +50,7 @@ class SecurityTest(speaking.SpeechTest):
         """A stream that stays open."""
         headers = [("authorization", f"Bearer {secret}")] if secret else None
         call = channel.stream_stream(GOOGLE + "StreamingRecognize")(
-            iter(speaking.Feed()), timeout=4 * running.PATIENCE, metadata=headers)
+            iter(running.Feed()), timeout=4 * running.PATIENCE, metadata=headers)
         self.addCleanup(call.cancel)
         running.unary(channel, CHECK)
         return call

@@ -6,6 +6,7 @@ import unittest
 
 import grpc
 
+import running
 import speaking
 from speaking import (GOOGLE, OPERATIONS, RIVA, STENO_V1, VOSK, duration_ms,
                       duration_pb2, empty_pb2, google, interleave, noise, operations, pieces, riva,
@@ -50,7 +51,7 @@ class StreamingTest(speaking.SpeechTest):
             self.assertEqual(result.stability, 0)
 
     def test_interim_results(self):
-        feed = speaking.Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         answers = self.stream(GOOGLE + "StreamingRecognize", feed,
                               google.StreamingRecognizeResponse)
@@ -293,7 +294,7 @@ class StreamingTest(speaking.SpeechTest):
     def test_vosk_answers_each_message(self):
         """A client that waits for each answer before it sends on."""
         feed, count = pieces(self.samples.tobytes(), 8000), 0
-        feed_in = speaking.Feed()
+        feed_in = running.Feed()
         self.addCleanup(feed_in.close)
         spec = vosk.RecognitionSpec(sample_rate_hertz=16000, partial_results=True)
         feed_in.put(vosk.StreamingRecognitionRequest(
@@ -337,7 +338,7 @@ class QuietTest(speaking.SpeechTest):
             self.assertEqual(duration_ms(responses[0].speech_event_time), 2000)
 
     def test_a_timeout_comes_without_more_audio(self):
-        feed = speaking.Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         timeout = google.StreamingRecognitionConfig.VoiceActivityTimeout(
             speech_start_timeout=duration_pb2.Duration(seconds=2))
@@ -410,7 +411,7 @@ class OwnServiceTest(speaking.SpeechTest):
 
     def test_interim_words(self):
         """Until there is a pause, or the end, all that comes is interim."""
-        feed = speaking.Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         for request in self.requests([self.samples.tobytes()], interim=True,
                                      interim_word_times=True, disable_endpointing=True):
@@ -426,7 +427,7 @@ class OwnServiceTest(speaking.SpeechTest):
         self.assertTrue(list(answers)[-1].results[0].is_final)
 
     def test_flush_gives_a_final_at_once(self):
-        feed = speaking.Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         content = self.samples.tobytes()
         for request in self.requests([content[:160000], None], disable_endpointing=True):

@@ -276,7 +276,7 @@ class TroubleTest(speaking.SpeechTest):
         self.assertEqual(self.program.finish(), 0, self.program.text())
 
     def cancel_in_the_middle(self):
-        feed = speaking.Feed()
+        feed = running.Feed()
         for request in self.google_requests(self.content, interim_results=True):
             feed.put(request)
         answers = self.stream(GOOGLE + "StreamingRecognize", feed,
@@ -291,7 +291,7 @@ class TroubleTest(speaking.SpeechTest):
     def vanish(self):
         """A connection that is gone while its stream is under way."""
         channel = grpc.insecure_channel(self.address, [("grpc.use_local_subchannel_pool", 1)])
-        feed = speaking.Feed()
+        feed = running.Feed()
         for request in self.google_requests(self.content):
             feed.put(request.SerializeToString())
         answers = channel.stream_stream(GOOGLE + "StreamingRecognize")(iter(feed))
@@ -302,7 +302,7 @@ class TroubleTest(speaking.SpeechTest):
 
     def hang(self, timeout):
         """A client that sends a little and then nothing."""
-        feed = speaking.Feed()
+        feed = running.Feed()
         for request in self.google_requests(self.content[:6400]):
             feed.put(request)
         try:

@@ -73,7 +73,7 @@ class WordsTest(speaking.SpeechTest):
 
     def test_a_stream_slower_than_its_reader(self):
         """Interim results come while speech goes on, and only grow surer."""
-        feed = speaking.Feed()
+        feed = running.Feed()
         self.addCleanup(feed.close)
         content = self.speech().tobytes()
         for request in self.google_requests(content, interim_results=True):
