@@ -293,6 +293,11 @@ static double is_listening(const captions_counts *counts)
     return counts->state == CAPTIONS_LISTENING;
 }
 
+static double is_waiting(const captions_counts *counts)
+{
+    return counts->state == CAPTIONS_WAITING;
+}
+
 static double heard_seconds(const captions_counts *counts)
 {
     return (double)counts->heard_ms / 1e3;
@@ -324,6 +329,8 @@ static void write_captures(const metrics_state *state, FILE *file)
         return;
     write_of_captures(state, file, "steno_capture_listening", "gauge",
         "1: the capture hears its device; 0: that is gone, or its file is over.", is_listening);
+    write_of_captures(state, file, "steno_capture_waiting", "gauge",
+        "1: the capture's device is not to be had, or nobody writes to its pipe.", is_waiting);
     write_of_captures(state, file, "steno_capture_audio_seconds_total", "counter",
         "Audio that the capture has heard.", heard_seconds);
     write_of_captures(state, file, "steno_capture_lost_seconds_total", "counter",

@@ -218,6 +218,21 @@ class Metrics(MetricsTest):
         self.assertEqual(series["steno_capture_lost_seconds_total" + hall], 0)
         self.assertEqual(series["steno_capture_overruns_total" + hall], 0)
         self.assertEqual(series["steno_capture_readers" + hall], 0)
+        self.assertEqual(series["steno_capture_waiting" + hall], 0)
+
+    def test_captures_that_wait(self):
+        pipe = self.folder / "pipe"
+        self.serve("--config", self.captures(fifo=pipe, rate=16000))
+        hall = '{capture="hall"}'
+        self.becomes("steno_capture_waiting" + hall, 1)
+        self.assertEqual(self.metrics()["steno_capture_listening" + hall], 0)
+        os.mkfifo(pipe)
+        with open(pipe, "wb") as audio:
+            audio.write(bytes(16000))
+            audio.flush()
+            self.becomes("steno_capture_listening" + hall, 1)
+            self.assertEqual(self.metrics()["steno_capture_waiting" + hall], 0)
+        self.becomes("steno_capture_waiting" + hall, 1)
 
     def test_names(self):
         """What people are shown exists, and what exists is documented."""
@@ -231,6 +246,8 @@ class Metrics(MetricsTest):
             if f"# TYPE {name} histogram" in text:
                 known |= {name + end for end in ("_bucket", "_sum", "_count")}
         dashboard = json.loads((MONITORING / "grafana.json").read_text())
+        unused = known - set(NAME.findall(json.dumps(dashboard)))
+        self.assertEqual({name for name in unused if name.startswith("steno_capture_")}, set())
         expressions = [target["expr"] for panel in dashboard["panels"]
                        for target in panel["targets"]]
         self.assertGreater(len(expressions), 15)
