@@ -60,23 +60,24 @@ static void parse_streams(char *list, bench *out)
     }
 }
 
+static const struct option options[] = {
+    {"streams", required_argument, NULL, 'n'},
+    {"most", required_argument, NULL, 'x'},
+    {"no-library", no_argument, NULL, 'l'},
+    {"seconds", required_argument, NULL, 's'},
+    {"piece", required_argument, NULL, 'i'},
+    {"chunk", required_argument, NULL, 'c'},
+    {"threads", required_argument, NULL, 't'},
+    {"precision", required_argument, NULL, 'p'},
+    {"model", required_argument, NULL, 'm'},
+    {"stenod", required_argument, NULL, 'd'},
+    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
 static void parse(int argc, char **argv, bench *out)
 {
-    static const struct option options[] = {
-        {"streams", required_argument, NULL, 'n'},
-        {"most", required_argument, NULL, 'x'},
-        {"no-library", no_argument, NULL, 'l'},
-        {"seconds", required_argument, NULL, 's'},
-        {"piece", required_argument, NULL, 'i'},
-        {"chunk", required_argument, NULL, 'c'},
-        {"threads", required_argument, NULL, 't'},
-        {"precision", required_argument, NULL, 'p'},
-        {"model", required_argument, NULL, 'm'},
-        {"stenod", required_argument, NULL, 'd'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     *out = (bench){.streams = {1, 10, 50},
         .stream_count = 3,
         .most = 512,

@@ -64,20 +64,21 @@ static steno_search parse_search(const char *name)
     return strcmp(name, "joint") == 0 ? STENO_SEARCH_JOINT : STENO_SEARCH_CTC;
 }
 
+static const struct option options[] = {
+    {"model", required_argument, NULL, 'm'},
+    {"precision", required_argument, NULL, 'p'},
+    {"search", required_argument, NULL, 'e'},
+    {"chunk", required_argument, NULL, 'c'},
+    {"seconds", required_argument, NULL, 's'},
+    {"streams", required_argument, NULL, 'n'},
+    {"stream-seconds", required_argument, NULL, 't'},
+    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
 static void parse(int argc, char **argv, arguments *out)
 {
-    static const struct option options[] = {
-        {"model", required_argument, NULL, 'm'},
-        {"precision", required_argument, NULL, 'p'},
-        {"search", required_argument, NULL, 'e'},
-        {"chunk", required_argument, NULL, 'c'},
-        {"seconds", required_argument, NULL, 's'},
-        {"streams", required_argument, NULL, 'n'},
-        {"stream-seconds", required_argument, NULL, 't'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     *out = (arguments){
         .plan = {.search = STENO_SEARCH_JOINT,
             .chunk_ms = 640,

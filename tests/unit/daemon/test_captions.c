@@ -1,14 +1,11 @@
 /* The hub of captions: what readers get, in which order, however late or slow they are. */
 #include <check.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
-#include "daemon/captions.h"
+#include "captions_fixture.h"
 #include "support/suite.h"
 
 enum { HISTORY = 5 };
@@ -39,43 +36,19 @@ static void tear_down(void)
 
 /* ---- Publishing ---- */
 
-/* A result of the words "N" and "words", 100 ms each, from N seconds on. */
-static steno_status publish(bool is_final, unsigned number)
-{
-    char first[16], text[32];
-    snprintf(first, sizeof first, "%u", number);
-    snprintf(text, sizeof text, "%u words", number);
-    const steno_word words[] = {{first, number * 1000, number * 1000 + 100, 0.5f},
-        {"words", number * 1000 + 100, number * 1000 + 200, 1}};
-    const steno_alternative best = {text, words, 2, 0.75f};
-    const steno_result result = {
-        .is_final = is_final,
-        .endpoint = is_final,
-        .stable_words = 1,
-        .start_ms = number * 1000,
-        .end_ms = number * 1000 + 200,
-        .alternatives = &best,
-        .alternative_count = 1,
-    };
-    return is_final ? captions_publish_final(room, &result, 7)
-                    : captions_publish_interim(room, &result, 7);
-}
-
 static void publish_final(unsigned number)
 {
-    ck_assert_int_eq(publish(true, number), STENO_OK);
+    ck_assert_int_eq(fixture_publish(room, true, number), STENO_OK);
 }
 
 static void publish_interim(unsigned number)
 {
-    ck_assert_int_eq(publish(false, number), STENO_OK);
+    ck_assert_int_eq(fixture_publish(room, false, number), STENO_OK);
 }
 
 static void publish_status(captions_state state)
 {
-    const captions_status status = {
-        .state = state, .device = "a device", .reason = "a reason", .heard_ms = 12};
-    ck_assert_int_eq(captions_publish_status(room, &status), STENO_OK);
+    fixture_publish_status(room, state);
 }
 
 /* ---- Reading ---- */
@@ -385,149 +358,15 @@ START_TEST(out_of_memory)
     ck_assert_int_eq(captions_join(room, &from, count_wake, NULL, &none, NULL), STENO_ERROR_MEMORY);
     publish_final(1);
     memory_fail_at(memory_attempts() + 1);
-    ck_assert_int_eq(publish(true, 2), STENO_ERROR_MEMORY);
+    ck_assert_int_eq(fixture_publish(room, true, 2), STENO_ERROR_MEMORY);
     publish_final(3);
     memory_fail_at(memory_attempts() + 1);
-    ck_assert_int_eq(publish(false, 4), STENO_ERROR_MEMORY);
+    ck_assert_int_eq(fixture_publish(room, false, 4), STENO_ERROR_MEMORY);
     expect_words(reader, CAPTIONS_FINAL, 1);
     expect_gap(reader, 2, 2);
     expect_words(reader, CAPTIONS_FINAL, 3);
     expect_nothing(reader);
     captions_leave(reader);
-}
-END_TEST
-
-/* ---- Threads: a publisher, readers of every kind, and some that come and go ---- */
-
-enum { FINALS = 3000, READERS = 6 };
-
-typedef struct reading {
-    int number, pipe[2];
-    uint64_t got, missed, gaps;
-} reading;
-
-static void wake_pipe(void *context)
-{
-    reading *self = context;
-    ck_assert_int_eq(write(self->pipe[1], "", 1), 1);
-}
-
-static void *publish_all(void *context)
-{
-    (void)context;
-    for (unsigned i = 1; i <= FINALS; i++) {
-        publish(false, i);
-        if (i % 7 == 0)
-            publish_status(CAPTIONS_LISTENING);
-        publish(true, i);
-        if (i % 64 == 0)
-            usleep(500);
-    }
-    captions_end(room);
-    return NULL;
-}
-
-static void check_event(reading *self, const captions_event *event, uint64_t *sequence)
-{
-    char text[32];
-    if (event->kind == CAPTIONS_GAP) {
-        ck_assert_uint_eq(event->gap.first_sequence, *sequence);
-        self->missed += event->gap.last_sequence + 1 - *sequence;
-        *sequence = event->gap.last_sequence + 1;
-        self->gaps++;
-    } else if (event->kind == CAPTIONS_FINAL) {
-        ck_assert_uint_eq(event->segment.sequence, (*sequence)++);
-        snprintf(text, sizeof text, "%u words", (unsigned)event->segment.sequence);
-        ck_assert_str_eq(event->segment.text, text);
-        self->got++;
-    } else if (event->kind == CAPTIONS_INTERIM) {
-        ck_assert_uint_eq(event->segment.sequence, *sequence);
-    }
-}
-
-static void *read_all(void *context)
-{
-    reading *self = context;
-    captions_reader *reader;
-    captions_from from = {0, SIZE_MAX};
-    uint64_t id = 0, sequence = 1;
-    ck_assert_int_eq(captions_join(room, &from, wake_pipe, self, &reader, NULL), STENO_OK);
-    for (unsigned count = 1;; count++) {
-        captions_event event;
-        char byte;
-        steno_status status = captions_next(reader, &event);
-        if (status == STENO_END)
-            break;
-        if (status == STENO_AGAIN) {
-            ck_assert_int_eq(read(self->pipe[0], &byte, 1), 1);
-            continue;
-        }
-        ck_assert_uint_ge(event.id, id);
-        id = event.id;
-        check_event(self, &event, &sequence);
-        if (self->number % 3 == 1 && count % 100 == 0)
-            usleep(3000); /* slow */
-        if (self->number % 3 == 2 && count % 50 == 0 && self->got > 0) {
-            /* Comes back; what it missed in between, if anything, is a gap without beginning. */
-            captions_leave(reader);
-            from.after = id;
-            ck_assert_int_eq(captions_join(room, &from, wake_pipe, self, &reader, NULL), STENO_OK);
-            ck_assert_int_eq(captions_next(reader, &event), STENO_OK);
-            ck_assert_int_eq(event.kind, CAPTIONS_STATUS);
-            ck_assert_uint_eq(event.id, id);
-        }
-    }
-    captions_leave(reader);
-    ck_assert_uint_eq(self->got + self->missed, FINALS);
-    return NULL;
-}
-
-/* Asks for counts and joins for a moment, again and again. */
-static void *look_in(void *context)
-{
-    atomic_bool *stop = context;
-    int ignored = 0;
-    while (!atomic_load(stop)) {
-        captions_counts counts;
-        captions_get_counts(room, &counts);
-        ck_assert_uint_eq(counts.words, counts.finals * 2);
-        captions_reader *reader;
-        const captions_from from = {0, 2};
-        ck_assert_int_eq(captions_join(room, &from, count_wake, &ignored, &reader, NULL), STENO_OK);
-        captions_event event;
-        while (captions_next(reader, &event) == STENO_OK)
-            continue;
-        captions_leave(reader);
-    }
-    return NULL;
-}
-
-START_TEST(threads)
-{
-    static const captions_setting setting = {"room", "", 200};
-    captions *small = hub;
-    ck_assert_int_eq(captions_create(&setting, 1, &hub, NULL), STENO_OK);
-    room = captions_at(hub, 0);
-    pthread_t publisher, visitor, readers[READERS];
-    reading readings[READERS];
-    atomic_bool stop = false;
-    for (int i = 0; i < READERS; i++) {
-        readings[i] = (reading){.number = i};
-        ck_assert_int_eq(pipe(readings[i].pipe), 0);
-        ck_assert_int_eq(pthread_create(&readers[i], NULL, read_all, &readings[i]), 0);
-    }
-    ck_assert_int_eq(pthread_create(&visitor, NULL, look_in, &stop), 0);
-    ck_assert_int_eq(pthread_create(&publisher, NULL, publish_all, NULL), 0);
-    pthread_join(publisher, NULL);
-    for (int i = 0; i < READERS; i++) {
-        pthread_join(readers[i], NULL);
-        close(readings[i].pipe[0]);
-        close(readings[i].pipe[1]);
-    }
-    atomic_store(&stop, true);
-    pthread_join(visitor, NULL);
-    captions_destroy(hub);
-    hub = small;
 }
 END_TEST
 
@@ -546,7 +385,6 @@ int main(void)
     tcase_add_test(all, one_wake_for_each_again);
     tcase_add_test(all, the_end_comes_after_the_last);
     tcase_add_test(all, out_of_memory);
-    tcase_add_test(all, threads);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }
