@@ -129,10 +129,8 @@ static bool is_open(const call_method *method)
     return strncmp(method->path, health, sizeof(health) - 1) == 0;
 }
 
-/* The token of "Bearer TOKEN"; NULL: there is none. */
-static const char *bearer_token(const call *rpc)
+const char *auth_bearer_token(const char *value)
 {
-    const char *value = call_header(rpc, "authorization");
     if (value == NULL || strncasecmp(value, "bearer ", 7) != 0)
         return NULL;
     value += 7;
@@ -159,7 +157,7 @@ static void know_by_certificate(const auth_change *now, const call *rpc, server_
 static call_status know_by_token(
     const auth_change *now, const call *rpc, server_client *client, char *message, size_t size)
 {
-    const char *text = bearer_token(rpc);
+    const char *text = auth_bearer_token(call_header(rpc, "authorization"));
     const token *found = text != NULL ? tokens_find(now->tokens, text) : NULL;
     if (found == NULL) {
         snprintf(message, size, "%s",

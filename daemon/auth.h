@@ -45,6 +45,9 @@ void auth_abandon(auth_change *change);
 bool auth_wants_token(auth *self);
 bool auth_knows_token(auth *self, const char *text);
 
+/* The token of an authorization header's value, "Bearer TOKEN"; NULL: there is none. */
+const char *auth_bearer_token(const char *value);
+
 /* For server_options.admit; context is the auth. */
 call_status auth_admit(void *context, const call *call, const call_method *method,
     server_client *client, char *message, size_t size);

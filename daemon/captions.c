@@ -16,23 +16,17 @@
 #include "daemon/captions.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-
-/* What was published; the event's pointers go into the same block. */
-typedef struct record {
-    size_t holders; /* under the source's lock; the first is the source itself */
-    captions_event event;
-} record;
+#include "daemon/captions_record.h"
 
 /* A final of the ring. */
 typedef struct kept {
     uint64_t id;
-    record *record; /* NULL: there was no memory for it */
+    captions_record *record; /* NULL: there was no memory for it */
 } kept;
 
 struct captions_source {
@@ -49,8 +43,8 @@ struct captions_source {
     uint64_t dropped_id; /* of the last final that the ring has lost; 0: none */
     uint64_t finals;     /* sequence of the last; it lies in ring[(finals - 1) % capacity] */
     uint64_t words, heard_ms;
-    kept *ring;               /* [capacity]; the last min(finals, capacity) are there */
-    record *interim, *status; /* the newest; interim may be NULL */
+    kept *ring;                        /* [capacity]; the last min(finals, capacity) are there */
+    captions_record *interim, *status; /* the newest; interim may be NULL */
     captions_reader *readers;
     uint32_t reader_count;
 };
@@ -71,7 +65,7 @@ struct captions_reader {
     uint64_t status_id; /* of the last status given, which its event may not have had */
     uint64_t id;        /* of the last event given */
     uint64_t sequence;  /* of the next final; 0: of one that the ring has lost, not known which */
-    record *held;       /* that the last event given points into; may be NULL */
+    captions_record *held; /* that the last event given points into; may be NULL */
 };
 
 const char *captions_state_name(captions_state state)
@@ -87,90 +81,14 @@ static uint64_t unix_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* ---- Records ---- */
-
-static void release(record *one)
-{
-    if (one != NULL && --one->holders == 0)
-        memory_free(one);
-}
-
-/* Copies a text to where *place points, and moves that on. */
-static const char *put_text(char **place, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = memcpy(*place, text, size);
-    *place += size;
-    return copy;
-}
-
-static record *make_segment(
-    captions_kind kind, const steno_result *result, uint64_t origin_ms, uint64_t sequence)
-{
-    const steno_alternative *best = &result->alternatives[0];
-    size_t bytes = strlen(best->text) + 1;
-    for (size_t i = 0; i < best->word_count; i++)
-        bytes += strlen(best->words[i].text) + 1;
-    size_t words_at = sizeof(record), texts_at = words_at + best->word_count * sizeof(steno_word);
-    _Static_assert(sizeof(record) % _Alignof(steno_word) == 0, "words come after the record");
-    record *self = memory_allocate(1, texts_at + bytes);
-    if (self == NULL)
-        return NULL;
-    steno_word *words = (steno_word *)((char *)self + words_at);
-    char *texts = (char *)self + texts_at;
-    self->holders = 1;
-    self->event.kind = kind;
-    self->event.segment = (captions_segment){
-        .sequence = sequence,
-        .start_ms = result->start_ms + origin_ms,
-        .end_ms = result->end_ms + origin_ms,
-        .text = put_text(&texts, best->text),
-        .words = words,
-        .word_count = best->word_count,
-        .stable_words = kind == CAPTIONS_FINAL ? best->word_count : result->stable_words,
-        .confidence = best->confidence,
-        .endpoint = result->endpoint,
-    };
-    for (size_t i = 0; i < best->word_count; i++) {
-        words[i] = best->words[i];
-        words[i].text = put_text(&texts, best->words[i].text);
-        words[i].start_ms += origin_ms;
-        words[i].end_ms += origin_ms;
-    }
-    return self;
-}
-
-/* An interim without words. */
-static record *make_empty(uint64_t sequence)
-{
-    static const steno_alternative nothing = {.text = ""};
-    const steno_result result = {.alternatives = &nothing, .alternative_count = 1};
-    return make_segment(CAPTIONS_INTERIM, &result, 0, sequence);
-}
-
-static record *make_status(const captions_status *status)
-{
-    record *self =
-        memory_allocate(1, sizeof(*self) + strlen(status->device) + 1 + strlen(status->reason) + 1);
-    if (self == NULL)
-        return NULL;
-    char *texts = (char *)(self + 1);
-    self->holders = 1;
-    self->event.kind = CAPTIONS_STATUS;
-    self->event.status = *status;
-    self->event.status.device = put_text(&texts, status->device);
-    self->event.status.reason = put_text(&texts, status->reason);
-    return self;
-}
-
 /* ---- Sources ---- */
 
 static void finish_source(captions_source *self)
 {
     for (size_t i = 0; self->ring != NULL && i < self->capacity; i++)
-        release(self->ring[i].record);
-    release(self->interim);
-    release(self->status);
+        captions_record_release(self->ring[i].record);
+    captions_record_release(self->interim);
+    captions_record_release(self->status);
     memory_free(self->ring);
     memory_free(self->name);
     memory_free(self->about);
@@ -185,7 +103,7 @@ static steno_status init_source(captions_source *self, const captions_setting *s
     self->name = memory_duplicate(setting->name);
     self->about = memory_duplicate(setting->about);
     self->ring = memory_allocate(setting->history, sizeof(*self->ring));
-    self->status = make_status(&starting);
+    self->status = captions_record_status(&starting);
     self->has_mutex = pthread_mutex_init(&self->mutex, NULL) == 0;
     if (self->name == NULL || self->about == NULL || self->ring == NULL || self->status == NULL ||
         !self->has_mutex)
@@ -287,7 +205,7 @@ static void locked_wake(captions_source *self)
 }
 
 /* Gives it the next id; NULL takes one, too. */
-static void locked_stamp(captions_source *self, record *one)
+static void locked_stamp(captions_source *self, captions_record *one)
 {
     self->last_id++;
     if (one == NULL)
@@ -296,9 +214,9 @@ static void locked_stamp(captions_source *self, record *one)
     one->event.unix_ms = unix_us() / 1000;
 }
 
-static void locked_replace(record **place, record *one)
+static void locked_replace(captions_record **place, captions_record *one)
 {
-    release(*place);
+    captions_record_release(*place);
     *place = one;
 }
 
@@ -306,7 +224,8 @@ steno_status captions_publish_final(
     captions_source *self, const steno_result *result, uint64_t origin_ms)
 {
     /* Only this thread changes the count. */
-    record *one = make_segment(CAPTIONS_FINAL, result, origin_ms, self->finals + 1);
+    captions_record *one =
+        captions_record_segment(CAPTIONS_FINAL, result, origin_ms, self->finals + 1);
     pthread_mutex_lock(&self->mutex);
     if (self->closed) {
         memory_free(one);
@@ -326,7 +245,7 @@ steno_status captions_publish_final(
     return one != NULL ? STENO_OK : STENO_ERROR_MEMORY;
 }
 
-static void publish_newest(captions_source *self, record **place, record *one)
+static void publish_newest(captions_source *self, captions_record **place, captions_record *one)
 {
     pthread_mutex_lock(&self->mutex);
     if (self->closed) {
@@ -342,7 +261,8 @@ static void publish_newest(captions_source *self, record **place, record *one)
 steno_status captions_publish_interim(
     captions_source *self, const steno_result *result, uint64_t origin_ms)
 {
-    record *one = make_segment(CAPTIONS_INTERIM, result, origin_ms, self->finals + 1);
+    captions_record *one =
+        captions_record_segment(CAPTIONS_INTERIM, result, origin_ms, self->finals + 1);
     publish_newest(self, &self->interim, one);
     return one != NULL ? STENO_OK : STENO_ERROR_MEMORY;
 }
@@ -351,12 +271,12 @@ void captions_take_back(captions_source *self)
 {
     /* Only this thread changes it.  Readers that had none are not told either. */
     if (self->interim != NULL && self->interim->event.segment.word_count > 0)
-        publish_newest(self, &self->interim, make_empty(self->finals + 1));
+        publish_newest(self, &self->interim, captions_record_empty(self->finals + 1));
 }
 
 steno_status captions_publish_status(captions_source *self, const captions_status *status)
 {
-    record *one = make_status(status);
+    captions_record *one = captions_record_status(status);
     if (one == NULL)
         return STENO_ERROR_MEMORY;
     publish_newest(self, &self->status, one);
@@ -456,18 +376,18 @@ void captions_leave(captions_reader *self)
     if (self->next != NULL)
         self->next->previous = self->previous;
     source->reader_count--;
-    release(self->held);
+    captions_record_release(self->held);
     pthread_mutex_unlock(&source->mutex);
     memory_free(self);
 }
 
-static void hold(captions_reader *self, record *one)
+static void hold(captions_reader *self, captions_record *one)
 {
     one->holders++;
     self->held = one;
 }
 
-static void give(captions_reader *self, record *one, captions_event *out_event)
+static void give(captions_reader *self, captions_record *one, captions_event *out_event)
 {
     hold(self, one);
     *out_event = one->event;
@@ -512,7 +432,7 @@ static void give_final(captions_reader *self, captions_event *out_event)
 static steno_status locked_next(captions_reader *self, captions_event *out_event)
 {
     captions_source *source = self->source;
-    record *newest[] = {source->interim, source->status};
+    captions_record *newest[] = {source->interim, source->status};
     if (!self->has_begun) {
         self->has_begun = true;
         hold(self, source->status);
@@ -525,7 +445,7 @@ static steno_status locked_next(captions_reader *self, captions_event *out_event
     }
     bool has_final = self->sequence <= source->finals;
     uint64_t first_id = has_final ? ring_at(source, available(self))->id : UINT64_MAX;
-    record *first = NULL;
+    captions_record *first = NULL;
     for (size_t i = 0; i < 2; i++) {
         uint64_t id = newest[i] != NULL ? newest[i]->event.id : 0;
         if (id > self->id && id != self->status_id && id < first_id) {
@@ -546,7 +466,7 @@ steno_status captions_next(captions_reader *self, captions_event *out_event)
 {
     captions_source *source = self->source;
     pthread_mutex_lock(&source->mutex);
-    release(self->held);
+    captions_record_release(self->held);
     self->held = NULL;
     steno_status status = locked_next(self, out_event);
     self->is_waiting = status == STENO_AGAIN;

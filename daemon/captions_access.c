@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "daemon/auth.h"
+
 #define COOKIE "steno-captions"
 
 /* How long a browser keeps it. */
@@ -45,10 +47,8 @@ bool captions_access_is_own_host(const char *host)
 
 const char *captions_access_token(const http_exchange *exchange)
 {
-    const char *value = http_header(exchange, "Authorization");
-    if (value == NULL || strncasecmp(value, "bearer ", 7) != 0)
-        return http_cookie(exchange, COOKIE);
-    return value + 7 + strspn(value + 7, " ");
+    const char *given = auth_bearer_token(http_header(exchange, "Authorization"));
+    return given != NULL ? given : http_cookie(exchange, COOKIE);
 }
 
 static int hex_digit(char digit)

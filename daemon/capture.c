@@ -59,9 +59,7 @@ static bool is_stopping(const capture *self)
 static void wake(void *context)
 {
     const capture *self = context;
-    uint64_t one = 1;
-    /* Fails only where as many calls wait as 64 bits count. */
-    (void)!write(self->ready_fd, &one, sizeof(one));
+    eventfd_write(self->ready_fd, 1);
 }
 
 /* Sleeps until there is something to read from fd (-1: none), the stream has something, a stop is
@@ -75,8 +73,8 @@ static void rest(const capture *self, int fd, int timeout_ms)
         {.fd = is_stopping(self) ? -1 : self->all->stop_fd, .events = POLLIN},
     };
     if (poll(fds, 3, timeout_ms) > 0 && fds[1].revents != 0) {
-        uint64_t calls;
-        (void)!read(self->ready_fd, &calls, sizeof(calls));
+        eventfd_t calls;
+        eventfd_read(self->ready_fd, &calls);
     }
 }
 
@@ -163,6 +161,7 @@ static void note_overruns(capture *self, uint32_t overruns)
 /* A microphone that gives nothing but silence may be muted. */
 static void note_silence(capture *self, const sound_block *block)
 {
+    static const char muted[] = "only silence comes from it: is it muted, or another one meant?";
     float largest = 0;
     for (size_t i = 0; i < block->frames * self->info.channels; i++)
         largest = fmaxf(largest, fabsf(block->samples[i]));
@@ -171,12 +170,9 @@ static void note_silence(capture *self, const sound_block *block)
     if (self->setting->device == NULL || is_muted == self->is_muted)
         return;
     self->is_muted = is_muted;
-    publish_state(self, CAPTIONS_LISTENING,
-        is_muted ? "only silence comes from it: is it muted, or another one meant?" : "");
+    publish_state(self, CAPTIONS_LISTENING, is_muted ? muted : "");
     log_say(self->all->log, is_muted ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "capture %s: %s",
-        self->setting->name,
-        is_muted ? "only silence comes from it: is it muted, or another one meant?"
-                 : "no longer silent");
+        self->setting->name, is_muted ? muted : "no longer silent");
 }
 
 /* ---- The stream ---- */

@@ -84,23 +84,24 @@ steno_status captures_start(captures *self, steno_error *error)
 {
     for (size_t i = 0; i < self->count; i++) {
         listener *one = &self->items[i];
-        int code = pthread_create(&one->thread, NULL, run, one);
-        if (code != 0)
-            return error_set(error, STENO_ERROR_IO, "can't start a thread: %s", strerror(code));
-        one->has_thread = true;
         atomic_fetch_add(&self->running, 1);
+        int code = pthread_create(&one->thread, NULL, run, one);
+        one->has_thread = code == 0;
+        if (code != 0) {
+            atomic_fetch_sub(&self->running, 1);
+            return error_set(error, STENO_ERROR_IO, "can't start a thread: %s", strerror(code));
+        }
     }
     return STENO_OK;
 }
 
 void captures_stop(captures *self, bool at_once)
 {
-    uint64_t one = 1;
     if (at_once)
         atomic_store(&self->shared.at_once, true);
     atomic_store(&self->shared.stopping, true);
     /* Nobody reads it: it stays to be read from. */
-    (void)!write(self->shared.stop_fd, &one, sizeof(one));
+    eventfd_write(self->shared.stop_fd, 1);
 }
 
 void captures_wait(captures *self, uint32_t most_ms)

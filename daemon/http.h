@@ -87,8 +87,8 @@ typedef struct http_source {
     void *context;
 } http_source;
 
-/* A body without a length.  source: copied; closed in any case, also if only headers are asked
- * for. */
+/* A body without a length, where there is room.  source: copied; closed in any case, also if only
+ * headers are asked for. */
 void http_answer_stream(http_exchange *self, const char *type, const http_source *source);
 /* Its source is to be asked again.  Any thread, until `close` has returned. */
 void http_wake(http_exchange *self);

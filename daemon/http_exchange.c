@@ -3,6 +3,7 @@
  * answered through libmicrohttpd; what it is made of is freed when libmicrohttpd says that it is
  * over, however it ended.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,7 @@ static ssize_t on_more(void *context, uint64_t position, char *bytes, size_t siz
 
 void http_answer_stream(http_exchange *self, const char *type, const http_source *source)
 {
+    assert(http_has_room(self));
     self->source = *source;
     self->is_stream = true;
     http_count_stream(self->server, 1);
