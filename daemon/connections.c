@@ -67,15 +67,12 @@ static struct {
     uint32_t most, count;
     uint64_t message_bytes; /* the largest message */
     pthread_t looker;
-    pthread_cond_t came, ending; /* has_any; is_ending */
+    pthread_cond_t came, ending; /* has_any; is_ending, there while has_looker */
     bool has_looker, has_any /* to look at */, is_ending;
     int spared; /* a listening socket whose connections aren't counted; -1: none */
     int spare;  /* a descriptor to give up when there are no others; -1: none */
-} connections = {.lock = PTHREAD_MUTEX_INITIALIZER,
-    .came = PTHREAD_COND_INITIALIZER,
-    .ending = PTHREAD_COND_INITIALIZER,
-    .spared = -1,
-    .spare = -1};
+} connections = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER, .spared = -1, .spare = -1};
 
 /* ---- Counting ---- */
 
@@ -218,7 +215,7 @@ static void *run_looker(void *unused)
     pthread_mutex_lock(&connections.lock);
     while (!connections.is_ending) {
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += (until.tv_nsec + LOOK_MS * 1000000L) / 1000000000L;
         until.tv_nsec = (until.tv_nsec + LOOK_MS * 1000000L) % 1000000000L;
         if (!connections.has_any)
@@ -229,6 +226,35 @@ static void *run_looker(void *unused)
     }
     pthread_mutex_unlock(&connections.lock);
     return NULL;
+}
+
+static steno_status start_looker(steno_error *error)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&connections.ending, &attributes);
+    pthread_condattr_destroy(&attributes);
+    int code = pthread_create(&connections.looker, NULL, run_looker, NULL);
+    connections.has_looker = code == 0;
+    if (code == 0)
+        return STENO_OK;
+    pthread_cond_destroy(&connections.ending);
+    return error_set(error, STENO_ERROR_IO, "can't start a thread: %s", strerror(code));
+}
+
+static void stop_looker(void)
+{
+    if (!connections.has_looker)
+        return;
+    pthread_mutex_lock(&connections.lock);
+    connections.is_ending = true;
+    pthread_cond_signal(&connections.came);
+    pthread_cond_signal(&connections.ending);
+    pthread_mutex_unlock(&connections.lock);
+    pthread_join(connections.looker, NULL);
+    pthread_cond_destroy(&connections.ending);
+    connections.has_looker = false;
 }
 
 /* ---- Accepting ---- */
@@ -394,24 +420,13 @@ steno_status connections_begin(uint32_t most, size_t message_bytes, steno_error 
     connections.is_ending = connections.has_any = false;
     connections.spare = open_spare();
     pthread_mutex_unlock(&connections.lock);
-    int code = pthread_create(&connections.looker, NULL, run_looker, NULL);
-    connections.has_looker = code == 0;
-    if (code != 0)
-        return error_set(error, STENO_ERROR_IO, "can't start a thread: %s", strerror(code));
-    return STENO_OK;
+    return start_looker(error);
 }
 
 void connections_end(void)
 {
+    stop_looker();
     pthread_mutex_lock(&connections.lock);
-    connections.is_ending = true;
-    pthread_cond_signal(&connections.came);
-    pthread_cond_signal(&connections.ending);
-    pthread_mutex_unlock(&connections.lock);
-    if (connections.has_looker)
-        pthread_join(connections.looker, NULL);
-    pthread_mutex_lock(&connections.lock);
-    connections.has_looker = false;
     memory_free(connections.taken);
     connections.taken = NULL;
     if (connections.spare >= 0)

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/alarms.h"
 #include "daemon/speech_private.h"
 
 enum { PAGE = 50, PAGE_MAX = 100 };
@@ -72,13 +73,6 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- The list; with the mutex held ---- */
 
 static void free_request(wire_request *request)
@@ -106,7 +100,7 @@ static void wake_waiters(operations *self)
  * the first that is done. */
 static void purge(operations *self, bool oldest)
 {
-    uint64_t now = now_ms();
+    uint64_t now = alarms_now_ms();
     for (operation **place = &self->first; *place != NULL;) {
         operation *o = *place;
         bool expired = o->state == DONE && now - o->done_ms >= OPERATIONS_KEPT_MS;
@@ -140,7 +134,7 @@ static void finish_operation(operations *self, operation *o, int code, const cha
     snprintf(o->error_message, sizeof o->error_message, "%s", message);
     o->progress_percent = 100;
     o->updated_us = now_us();
-    o->done_ms = now_ms();
+    o->done_ms = alarms_now_ms();
     self->waiting_bytes -= o->request_bytes;
     free_request(o->request);
     o->request = NULL;
@@ -507,7 +501,7 @@ static void wait_ready(void *context)
     steno_error error = {.status = STENO_OK};
     pthread_mutex_lock(&self->mutex);
     const operation *o = find(self, w->name);
-    bool now = o == NULL || o->state == DONE || now_ms() >= w->until_ms;
+    bool now = o == NULL || o->state == DONE || alarms_now_ms() >= w->until_ms;
     if (o == NULL) {
         not_found(w->name, &error);
     } else if (now) {
@@ -537,7 +531,7 @@ static void wait_message(void *context, const uint8_t *bytes, size_t size)
     }
     w->until_ms = UINT64_MAX;
     if (timeout_ms != UINT64_MAX) {
-        w->until_ms = now_ms() + timeout_ms;
+        w->until_ms = alarms_now_ms() + timeout_ms;
         call_wake_at(w->call, w->until_ms);
     }
     pthread_mutex_lock(&w->operations->mutex);
