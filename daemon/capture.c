@@ -11,8 +11,8 @@
  * still, as in "steno listen".  A stream ends where the sound does, and where a reload has brought
  * another model.
  *
- * What a microphone has given waits in its pipe while the engine has no room; what there is no
- * room for in the end, its process counts, and it is told as a gap.
+ * What a microphone has given waits in its process while the engine has no room; what there is no
+ * room for in the end, that counts, and it is told as a gap.
  */
 #include "daemon/capture.h"
 
@@ -344,13 +344,13 @@ static steno_status hear(capture *self, steno_error *error)
     }
 }
 
-/* keeps: to be listened to on. */
-static void close_sound(capture *self, bool keeps)
+/* more: another may follow, and the same one goes on if it can. */
+static void close_sound(capture *self, bool more, steno_status ended)
 {
     self->listening = false;
     self->overruns_before += self->overruns;
     self->overruns = 0;
-    if (keeps)
+    if (more && self->sound != NULL && sound_end(self->sound, ended))
         return;
     sound_close(self->sound);
     self->sound = NULL;
@@ -392,7 +392,7 @@ static bool run_sound(capture *self)
     bool had_sound = self->stream != NULL;
     end_stream(self);
     bool more = goes_on(self, status, &error);
-    close_sound(self, more && status >= 0 && sound_goes_on(self->sound));
+    close_sound(self, more, status);
     if (more && (status < 0 || !had_sound)) {
         wait_for_stop(self, (int)self->retry_ms);
         self->retry_ms =

@@ -17,7 +17,6 @@
 #include "base/error.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
-#include "daemon/microphone.h"
 #include "daemon/options.h"
 #include "daemon/parts.h"
 #include "daemon/reload.h"
@@ -137,13 +136,13 @@ static int finish_printing(log_sink *log)
 int main(int argc, char **argv)
 {
     hold_standard_descriptors();
-    if (microphone_is_asked_for(argc, argv))
-        return microphone_main(argv);
+    int result = EXIT_SUCCESS;
+    if (steno_microphone_serve(&result))
+        return result;
     daemon_options options;
     log_sink log;
     steno_error error;
     unsigned sockets = 0;
-    int result = EXIT_SUCCESS;
     log_init(&log);
     steno_status status = options_init(&options);
     if (status < 0)

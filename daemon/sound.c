@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/alarms.h"
-#include "daemon/microphone.h"
 #include "steno/audio.h"
+#include "steno/microphone.h"
 
 enum {
     BLOCKS_PER_SECOND = 10,
@@ -25,7 +25,7 @@ struct sound {
     float *samples; /* [rate_hz / BLOCKS_PER_SECOND, channels] */
 
     /* one of these */
-    microphone *microphone;
+    steno_microphone *microphone;
     steno_audio_file *file;
     int fifo; /* -1: none */
 
@@ -39,6 +39,7 @@ struct sound {
 
 static steno_status allocate(sound *self, steno_error *error)
 {
+    memory_free(self->samples);
     self->samples =
         memory_allocate((size_t)self->rate_hz / BLOCKS_PER_SECOND * self->channels, sizeof(float));
     return self->samples != NULL ? STENO_OK : error_memory(error);
@@ -177,15 +178,34 @@ static steno_status open_device(sound *self, steno_error *error)
         .rate_hz = setting->rate_hz,
         .channels = setting->channels,
     };
-    return microphone_start(&wanted, &self->microphone, error);
+    return steno_microphone_create(&wanted, &self->microphone, error);
+}
+
+/* It is open now, unless it was. */
+static steno_status take_format(sound *self, steno_error *error)
+{
+    const steno_capture_info *info = steno_microphone_get_info(self->microphone);
+    if (self->samples != NULL && info->rate_hz == self->rate_hz && info->channels == self->channels)
+        return STENO_OK;
+    self->rate_hz = info->rate_hz;
+    self->channels = info->channels;
+    return allocate(self, error);
 }
 
 static steno_status next_of_device(sound *self, sound_block *out, steno_error *error)
 {
-    microphone_block block;
-    steno_status status = microphone_next(self->microphone, &block, error);
+    steno_status status = steno_microphone_open(self->microphone, error);
     if (status == STENO_OK)
-        *out = (sound_block){block.samples, block.frames, block.lost_frames, block.device_overruns};
+        status = take_format(self, error);
+    if (status == STENO_OK)
+        status = steno_microphone_read(self->microphone, self->samples,
+            self->rate_hz / BLOCKS_PER_SECOND, &out->frames, &out->lost_frames, error);
+    if (status == STENO_OK) {
+        steno_capture_counts counts;
+        steno_microphone_get_counts(self->microphone, &counts);
+        out->samples = self->samples;
+        out->device_overruns = (uint32_t)counts.device_overruns;
+    }
     return status;
 }
 
@@ -212,7 +232,7 @@ void sound_close(sound *self)
 {
     if (self == NULL)
         return;
-    microphone_destroy(self->microphone);
+    steno_microphone_destroy(self->microphone);
     if (self->file != NULL)
         steno_audio_close(self->file);
     if (self->fifo >= 0)
@@ -235,22 +255,23 @@ steno_status sound_next(sound *self, sound_block *out_block, steno_error *error)
 
 void sound_get_info(const sound *self, sound_info *out_info)
 {
-    microphone_info heard;
-    if (self->microphone == NULL)
-        *out_info = (sound_info){self->file != NULL ? self->setting->file : self->setting->fifo,
-            self->rate_hz, self->channels};
-    else if (microphone_get_info(self->microphone, &heard))
-        *out_info = (sound_info){heard.device, heard.rate_hz, heard.channels};
+    const char *device = self->microphone != NULL
+                             ? steno_microphone_get_info(self->microphone)->device
+                         : self->file != NULL ? self->setting->file
+                                              : self->setting->fifo;
+    *out_info = (sound_info){device, self->rate_hz, self->channels};
 }
 
-bool sound_goes_on(const sound *self)
+bool sound_end(sound *self, steno_status ended)
 {
-    return self->fifo >= 0;
+    if (self->microphone != NULL)
+        steno_microphone_close(self->microphone);
+    return self->microphone != NULL || (self->fifo >= 0 && ended >= 0);
 }
 
 int sound_fd(const sound *self)
 {
-    return self->microphone != NULL ? microphone_fd(self->microphone) : self->fifo;
+    return self->microphone != NULL ? steno_microphone_fd(self->microphone) : self->fifo;
 }
 
 int sound_wait_ms(const sound *self)

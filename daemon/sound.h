@@ -34,7 +34,7 @@ typedef struct sound_block {
 } sound_block;
 
 /* setting: borrowed until close.  Errors name what can't be opened; as of steno_audio_open,
- * microphone_start; of what is no named pipe ARGUMENT. */
+ * steno_microphone_create; of what is no named pipe ARGUMENT. */
 steno_status sound_open(const capture_setting *setting, sound **out_sound, steno_error *error);
 /* NULL is fine. */
 void sound_close(sound *sound);
@@ -42,8 +42,9 @@ void sound_close(sound *sound);
 /* STENO_OK: a block of one frame or more.  STENO_AGAIN: none yet.  STENO_END: the file is over, or
  * who wrote to the pipe has closed it.  Errors: the device is gone; the file is damaged. */
 steno_status sound_next(sound *sound, sound_block *out_block, steno_error *error);
-/* Whether there may be more after a STENO_END, of another writer to a pipe. */
-bool sound_goes_on(const sound *sound);
+/* It has ended, with STENO_END or an error of whatever, and is let go for now.  Whether sound_next
+ * may give more, of another writer to the pipe, or of the microphone, which it opens again. */
+bool sound_end(sound *sound, steno_status ended);
 /* Of the audio; after the first block. */
 void sound_get_info(const sound *sound, sound_info *out_info);
 

@@ -9,7 +9,6 @@
 #include "foreground.h"
 #include "help.h"
 #include "live.h"
-#include "noise.h"
 #include "plan.h"
 #include "session.h"
 #include "steno/capture.h"
@@ -41,11 +40,8 @@ int listen_command(const option_values *options)
         return EXIT_STATUS_INPUT;
     }
     int status = session_open(&state, options);
-    if (status == EXIT_STATUS_FINE) {
-        noise_hide(&state.console);
+    if (status == EXIT_STATUS_FINE)
         status = foreground_run(&state, options, live_run);
-        noise_restore(&state.console);
-    }
     int ended = session_close(&state, status);
     /* Ctrl-C is how one stops listening. */
     return ended == EXIT_STATUS_SIGNAL + SIGINT ? status : ended;

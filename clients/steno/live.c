@@ -1,7 +1,7 @@
 /*
  * One loop reads what the microphone has given, feeds the recogniser as far as it takes it, and
- * hands results on; when there is nothing to do it sleeps until the recogniser calls, a stop is
- * asked for, or WAIT_MS have passed, as nobody calls when audio comes (see lib/audio/capture.c).
+ * hands results on; when there is nothing to do it sleeps until audio comes, the recogniser calls,
+ * or a stop is asked for.  Nothing waits for the sound system, which a process of its own is for.
  *
  * Time is the audio's: a gap of up to GAP_FILL_MS is filled with silence, so that words after it
  * keep their distance from those before; a longer one is cut short, and while the microphone is
@@ -10,14 +10,12 @@
 #include "live.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
+#include "bell.h"
 #include "devices.h"
 #include "exit_status.h"
 #include "failure.h"
@@ -25,10 +23,9 @@
 #include "meter.h"
 #include "progress.h"
 #include "saved_audio.h"
-#include "steno/capture.h"
+#include "steno/microphone.h"
 
 enum {
-    WAIT_MS = 20,
     DRAW_MS = 100, /* between drawings of the level */
     BLOCKS_PER_SECOND = 10,
     GAP_FILL_MS = 2000,
@@ -44,12 +41,12 @@ typedef struct live {
     const option_values *options;
     live_output output;
     saved_audio saved;
-    int ready_fd; /* an eventfd: the recogniser has something */
+    steno_microphone *microphone;
+    bell ready; /* rings when the recogniser has something */
     int exit_status;
 
     /* the take */
-    steno_capture *capture;
-    const steno_capture_info *info;
+    const steno_capture_info *info; /* NULL: there is none */
     hearing *hearing;
     float *samples; /* [block_frames, channels] */
     size_t block_frames;
@@ -71,27 +68,13 @@ static bool stopped(const live *self)
     return interrupt_stopped(&self->session->interrupt);
 }
 
-/* On a thread of the recogniser. */
-static void wake(void *context)
+/* Sleeps until there is audio (where that is waited for), the recogniser has something, a stop is
+ * asked for (unless that is known), or the time is over. */
+static void rest(const live *self, bool for_audio, int timeout_ms)
 {
-    const live *self = context;
-    uint64_t one = 1;
-    /* Fails only where as many calls wait as 64 bits count. */
-    (void)!write(self->ready_fd, &one, sizeof one);
-}
-
-/* Sleeps until the recogniser has something, a stop is asked for (unless that is known), or the
- * time is over. */
-static void rest(const live *self, int timeout_ms)
-{
-    struct pollfd fds[] = {
-        {.fd = self->ready_fd, .events = POLLIN},
-        {.fd = stopped(self) ? -1 : self->session->interrupt.stop_fd, .events = POLLIN},
-    };
-    if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents != 0) {
-        uint64_t calls;
-        (void)!read(self->ready_fd, &calls, sizeof calls);
-    }
+    int audio_fd = for_audio ? steno_microphone_fd(self->microphone) : -1;
+    int stop_fd = stopped(self) ? -1 : self->session->interrupt.stop_fd;
+    bell_wait(&self->ready, audio_fd, stop_fd, timeout_ms);
 }
 
 /* What the user should know, if there is something. */
@@ -168,11 +151,10 @@ static void close_take(live *self)
     if (self->hearing != NULL)
         self->origin_ms += hearing_fed_ms(self->hearing);
     hearing_destroy(self->hearing);
-    steno_capture_close(self->capture);
+    steno_microphone_close(self->microphone);
     free(self->samples);
     free(self->silence);
     self->hearing = NULL;
-    self->capture = NULL;
     self->info = NULL;
     self->samples = self->silence = NULL;
     self->held = self->fed = 0;
@@ -188,25 +170,22 @@ static steno_status allocate_blocks(live *self, steno_error *error)
     return self->samples != NULL && self->silence != NULL ? STENO_OK : failure_memory(error);
 }
 
-/* Opens the microphone and a stream for it. */
+/* Opens the microphone, which takes some calls (STENO_AGAIN), and a stream for it. */
 static steno_status open_take(live *self, steno_error *error)
 {
-    steno_capture_options wanted = {
-        .device = self->options->device,
-        .rate_hz = self->options->rate_hz,
-        .channels = self->options->channels,
-    };
-    steno_status status = steno_capture_open(&wanted, &self->capture, error);
+    steno_status status = steno_microphone_open(self->microphone, error);
+    if (status == STENO_AGAIN)
+        return status;
     if (status == STENO_OK) {
-        self->info = steno_capture_get_info(self->capture);
+        self->info = steno_microphone_get_info(self->microphone);
         status = allocate_blocks(self, error);
     }
     if (status == STENO_OK) {
         hearing_setting setting = self->session->setting.hearing;
         setting.stream.interim = self->screen->kind == SCREEN_LIVE || self->options->interim;
         setting.stream.activity = true;
-        setting.stream.ready = wake;
-        setting.stream.ready_context = self;
+        setting.stream.ready = bell_ring;
+        setting.stream.ready_context = &self->ready;
         const steno_audio_info format = {
             .rate_hz = self->info->rate_hz, .channels = self->info->channels};
         status = hearing_open(self->session->recogniser, &setting, &format, &self->hearing, error);
@@ -244,7 +223,7 @@ static void note_gap(live *self, uint64_t lost)
 static void note_overruns(live *self)
 {
     steno_capture_counts counts;
-    steno_capture_get_counts(self->capture, &counts);
+    steno_microphone_get_counts(self->microphone, &counts);
     if (counts.device_overruns > 0 && self->overruns == 0)
         say(self, "%s: the device has lost audio: this machine is busy", self->info->device);
     self->overruns = counts.device_overruns;
@@ -268,8 +247,8 @@ static steno_status read_block(live *self, steno_error *error)
     if (self->missing > 0 || self->held > 0)
         return STENO_OK;
     uint64_t lost = 0;
-    steno_status status = steno_capture_read(
-        self->capture, self->samples, self->block_frames, &self->held, &lost, error);
+    steno_status status = steno_microphone_read(
+        self->microphone, self->samples, self->block_frames, &self->held, &lost, error);
     if (status != STENO_OK)
         return status;
     self->fed = 0;
@@ -351,7 +330,7 @@ static steno_status listen_on(live *self, bool *out_failed, steno_error *error)
     for (;;) {
         if (stopped(self) && self->mark != LAYOUT_FINISHING) {
             set_mark(self, LAYOUT_FINISHING);
-            steno_capture_stop(self->capture);
+            steno_microphone_stop(self->microphone);
         }
         steno_status read = read_block(self, error);
         steno_status fed = read == STENO_OK ? feed_block(self) : STENO_OK;
@@ -361,7 +340,7 @@ static steno_status listen_on(live *self, bool *out_failed, steno_error *error)
         if (results < 0 || (results = refresh(self)) < 0)
             return results;
         if (read == STENO_AGAIN || fed == STENO_FULL) {
-            rest(self, WAIT_MS);
+            rest(self, read == STENO_AGAIN, DRAW_MS);
         } else if (read != STENO_OK) {
             *out_failed = false;
             return read;
@@ -379,7 +358,7 @@ static steno_status finish_stream(live *self)
             status = refresh(self);
         if (status != STENO_OK)
             return status < 0 ? status : STENO_OK;
-        rest(self, DRAW_MS);
+        rest(self, false, DRAW_MS);
     }
 }
 
@@ -402,22 +381,37 @@ static bool run_take(live *self)
     return !failed && ended < 0;
 }
 
+/* Opens the first take: STENO_OK, STENO_END (stopped before), or an error. */
+static steno_status begin(live *self, steno_error *error)
+{
+    while (!stopped(self)) {
+        steno_status status = open_take(self, error);
+        if (status != STENO_AGAIN || (status = refresh(self)) < 0)
+            return status;
+        rest(self, true, DRAW_MS);
+    }
+    return STENO_END;
+}
+
 /* Looks for the microphone until it is there again; false: stopped before. */
 static bool wait_for_device(live *self)
 {
     char reason[sizeof(steno_error){0}.message] = "";
     uint64_t looked_ms = progress_clock_ms();
     while (!stopped(self)) {
-        rest(self, DRAW_MS);
+        rest(self, true, DRAW_MS);
         if (refresh(self) < 0)
             return false;
         if (progress_clock_ms() - looked_ms < RETRY_MS)
             continue;
         steno_error error;
-        if (open_take(self, &error) == STENO_OK) {
+        steno_status status = open_take(self, &error);
+        if (status == STENO_OK) {
             say(self, "%s: listening again", self->info->device);
             return true;
         }
+        if (status == STENO_AGAIN)
+            continue;
         if (strcmp(reason, error.message) != 0)
             screen_set_note(self->screen, error.message);
         memcpy(reason, error.message, sizeof reason);
@@ -435,23 +429,16 @@ static void say_line(void *context, const char *message)
 static void refuse(live *self, const steno_error *error)
 {
     fail(self, EXIT_STATUS_INPUT, error->message);
-    steno_device_list *list;
-    steno_error ignored;
-    size_t count;
-    if (error->status != STENO_ERROR_NOT_FOUND ||
-        steno_device_list_create(false, &list, &ignored) < 0)
-        return;
-    steno_device_list_get(list, &count);
-    if (count == 0)
+    if (steno_microphone_found_none(self->microphone))
         devices_advise(say_line, self->screen);
-    steno_device_list_destroy(list);
 }
 
 static void listen_to_all(live *self)
 {
     screen_draw(self->screen);
     steno_error error;
-    if (open_take(self, &error) < 0) {
+    steno_status begun = begin(self, &error);
+    if (begun < 0) {
         refuse(self, &error);
         return;
     }
@@ -459,7 +446,7 @@ static void listen_to_all(live *self)
         live_output_open(&self->output, self->session, self->screen, self->options, "microphone");
     self->exit_status = exit_status_worse(self->exit_status, opened);
     if (opened == EXIT_STATUS_FINE) {
-        while (run_take(self) && wait_for_device(self))
+        while (begun == STENO_OK && run_take(self) && wait_for_device(self))
             ;
         if (self->gaps > 1)
             say(self, "%.1f s of audio were lost in %" PRIu64 " gaps", (double)self->lost_ms / 1000,
@@ -473,15 +460,20 @@ static void listen_to_all(live *self)
 int live_run(session *state, screen *terminal, const option_values *options)
 {
     live self = {.session = state, .screen = terminal, .options = options};
-    self.ready_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (self.ready_fd < 0) {
-        screen_say(terminal, "can't wait for the recogniser: no descriptors left");
-        return EXIT_STATUS_AUDIO;
+    const steno_capture_options wanted = {
+        .device = options->device, .rate_hz = options->rate_hz, .channels = options->channels};
+    steno_error error;
+    if (bell_init(&self.ready) < 0) {
+        fail(&self, EXIT_STATUS_AUDIO, "can't wait for the recogniser: no descriptors left");
+    } else if (steno_microphone_create(&wanted, &self.microphone, &error) < 0) {
+        fail(&self, EXIT_STATUS_INPUT, error.message);
+    } else {
+        saved_audio_init(&self.saved, terminal, options->save_audio);
+        listen_to_all(&self);
+        if (saved_audio_finish(&self.saved) < 0)
+            self.exit_status = exit_status_worse(self.exit_status, EXIT_STATUS_OUTPUT);
     }
-    saved_audio_init(&self.saved, terminal, options->save_audio);
-    listen_to_all(&self);
-    if (saved_audio_finish(&self.saved) < 0)
-        self.exit_status = exit_status_worse(self.exit_status, EXIT_STATUS_OUTPUT);
-    close(self.ready_fd);
+    steno_microphone_destroy(self.microphone);
+    bell_finish(&self.ready);
     return self.exit_status;
 }

@@ -170,10 +170,13 @@ static int run_line(int argc, const char *const *argv)
 
 int main(int argc, char **argv)
 {
+    int status;
     hold_standard_descriptors();
+    if (steno_microphone_serve(&status))
+        return status;
     /* A reader that has gone is noticed by the failing write, which leaves time to clean up. */
     signal(SIGPIPE, SIG_IGN);
-    int status = run_line(argc > 0 ? argc - 1 : 0, (const char *const *)argv + 1);
+    status = run_line(argc > 0 ? argc - 1 : 0, (const char *const *)argv + 1);
     if (status > EXIT_STATUS_SIGNAL) {
         /* Ended by a signal: so that a shell's loop ends too. */
         signal(status - EXIT_STATUS_SIGNAL, SIG_DFL);

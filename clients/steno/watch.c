@@ -9,14 +9,12 @@
 #include "watch.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
+#include "bell.h"
 #include "exit_status.h"
 #include "foreground.h"
 #include "help.h"
@@ -39,7 +37,7 @@ typedef struct watching {
     const char *name;
     steno_client *client;
     live_output output;
-    int ready_fd; /* an eventfd: the watch has something */
+    bell ready; /* rings when the watch has something */
     int exit_status;
 
     steno_client_watch *watch;
@@ -59,25 +57,9 @@ static bool stopped(const watching *self)
     return interrupt_stopped(&self->session->interrupt);
 }
 
-/* On the library's thread. */
-static void wake(void *context)
-{
-    const watching *self = context;
-    uint64_t one = 1;
-    /* Fails only where as many calls wait as 64 bits count. */
-    (void)!write(self->ready_fd, &one, sizeof one);
-}
-
 static void rest(const watching *self, int timeout_ms)
 {
-    struct pollfd fds[] = {
-        {.fd = self->ready_fd, .events = POLLIN},
-        {.fd = self->session->interrupt.stop_fd, .events = POLLIN},
-    };
-    if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents != 0) {
-        uint64_t calls;
-        (void)!read(self->ready_fd, &calls, sizeof calls);
-    }
+    bell_wait(&self->ready, self->session->interrupt.stop_fd, -1, timeout_ms);
 }
 
 STENO_PRINTF(2, 3) static void say(watching *self, const char *format, ...)
@@ -191,8 +173,8 @@ static steno_status open_watch(watching *self, steno_error *error)
     wanted.after_id = self->id;
     wanted.recent = recent;
     wanted.only_new = recent == 0;
-    wanted.ready = wake;
-    wanted.ready_context = self;
+    wanted.ready = bell_ring;
+    wanted.ready_context = &self->ready;
     self->is_back = false;
     return steno_client_watch_open(self->client, &wanted, &self->watch, error);
 }
@@ -274,8 +256,7 @@ static int work(session *state, screen *terminal, const option_values *options)
         .session = state, .screen = terminal, .options = options, .name = options->operands[0]};
     steno_error error;
     screen_set_heard(terminal, 0);
-    self.ready_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (self.ready_fd < 0) {
+    if (bell_init(&self.ready) < 0) {
         fail(&self, EXIT_STATUS_SERVER, "can't wait for the server: no descriptors left");
     } else if (server_create_client(options, &self.client, &error) < 0) {
         fail(&self, EXIT_STATUS_USAGE, error.message);
@@ -287,8 +268,7 @@ static int work(session *state, screen *terminal, const option_values *options)
         self.exit_status = exit_status_worse(self.exit_status, closed);
     }
     steno_client_destroy(self.client);
-    if (self.ready_fd >= 0)
-        close(self.ready_fd);
+    bell_finish(&self.ready);
     return self.exit_status;
 }
 

@@ -16,7 +16,8 @@
  * and close, one may run at a time.  A capture, once open, is used by one thread at a time.  While
  * any is open, or a list being made, PortAudio and the systems under it may write to standard error
  * (ALSA does so for every device that its configuration names and the machine lacks): a program
- * with a screen to keep clean has to point descriptor 2 elsewhere.
+ * with a screen to keep clean has to point descriptor 2 elsewhere.  And it may hang: a program that
+ * must not takes steno/microphone.h, which does all this in a process of its own.
  */
 #ifndef STENO_CAPTURE_H
 #define STENO_CAPTURE_H

@@ -7,6 +7,7 @@
 #include "steno/capture.h"
 #include "steno/engine.h"
 #include "steno/format.h"
+#include "steno/microphone.h"
 #include "steno/model.h"
 #include "steno/recording.h"
 #include "steno/result.h"
