@@ -26,6 +26,7 @@ enum {
     BUFFER_MIN_MS = 100,
     BUFFER_MAX_MS = 60000,
     SILENT_SECONDS = 3, /* a device that gives nothing for so long is lost */
+    LOOK_SECONDS = 1,   /* that a look counts for this */
 };
 
 /* What is asked of the device, which trades it against missed blocks on a busy machine; a chunk of
@@ -53,7 +54,8 @@ struct steno_capture {
     bool stopped;
     steno_error failure;   /* sticks */
     uint64_t offered_seen; /* frames offered when it last looked */
-    double offered_time;   /* and when it last saw more of them */
+    double offered_time;   /* and when it last saw more of them, */
+    double looked_time;    /* or found nothing to read */
 };
 
 bool steno_capture_is_supported(void)
@@ -291,7 +293,7 @@ static steno_status start(
         return fail(error, self->device, code);
     const PaStreamInfo *info = Pa_GetStreamInfo(self->stream);
     self->info.latency_ms = info ? (uint32_t)lround(info->inputLatency * 1000) : 0;
-    self->offered_time = Pa_GetStreamTime(self->stream);
+    self->offered_time = self->looked_time = Pa_GetStreamTime(self->stream);
     return STENO_OK;
 }
 
@@ -360,11 +362,16 @@ const steno_capture_info *steno_capture_get_info(const steno_capture *self)
     return &self->info;
 }
 
-/* Nothing was there to read: AGAIN, or a failure where that has lasted too long. */
+/* Nothing was there to read: AGAIN, or a failure where that has lasted too long.  Time in which
+ * nobody looked, because the program was stopped for instance, and the device with it, does not
+ * count. */
 static steno_status judge_silence(steno_capture *self)
 {
     double now = Pa_GetStreamTime(self->stream);
     uint64_t offered = intake_offered(self->intake);
+    if (now - self->looked_time > LOOK_SECONDS)
+        self->offered_time += now - self->looked_time - LOOK_SECONDS;
+    self->looked_time = now;
     if (offered != self->offered_seen) {
         self->offered_seen = offered;
         self->offered_time = now;

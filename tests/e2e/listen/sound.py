@@ -175,16 +175,24 @@ def position_of(part, whole):
     return at // 2 if at >= 0 else -1
 
 
+def children(process):
+    """Those of a process, by number, that were begun by any of its threads."""
+    path = pathlib.Path(f"/proc/{process}/task")
+    return [int(child) for task in os.listdir(path)
+            for child in (path / task / "children").read_text().split()]
+
+
 class Listening:
     """A running `steno listen`."""
 
-    def __init__(self, sound, *arguments):
+    def __init__(self, sound, *arguments, process_group=False):
         self.sound = sound
         self.output = open(sound.folder / "stdout", "w+b")
         self.errors = open(sound.folder / "stderr", "w+b")
         self.process = subprocess.Popen([STENO, "listen", *map(str, arguments)],
                                         env=sound.environment, stdin=subprocess.DEVNULL,
-                                        stdout=self.output, stderr=self.errors)
+                                        stdout=self.output, stderr=self.errors,
+                                        preexec_fn=os.setpgrp if process_group else None)
 
     def text(self, name):
         return (self.sound.folder / name).read_text()

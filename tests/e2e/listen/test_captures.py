@@ -35,9 +35,7 @@ class MicrophoneTest(CapturesTest):
 
     def children(self, program):
         """The processes that hear its microphones."""
-        path = f"/proc/{program.process.pid}/task"
-        return [int(child) for task in os.listdir(path)
-                for child in pathlib.Path(path, task, "children").read_text().split()]
+        return sound.children(program.process.pid)
 
     def hear(self, watcher, name):
         """Plays a recording; the words that are heard of it."""
