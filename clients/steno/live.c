@@ -386,8 +386,9 @@ static steno_status begin(live *self, steno_error *error)
 {
     while (!stopped(self)) {
         steno_status status = open_take(self, error);
-        if (status != STENO_AGAIN || (status = refresh(self)) < 0)
+        if (status != STENO_AGAIN)
             return status;
+        screen_draw(self->screen);
         rest(self, true, DRAW_MS);
     }
     return STENO_END;
