@@ -1,7 +1,6 @@
 /*
- * The process of a microphone.  It is never waited for and may be killed at any moment, so there is
- * nothing here to tidy up: the device is not closed, which may take for ever; the end of the
- * process does it.
+ * The process of a microphone.  It may be killed at any moment, and does not close its device,
+ * which may take for ever: the end of the process does it.
  *
  * One loop reads the capture and sends; while there is nothing to read, or no room to send, it
  * looks whether it is to stop.  The device is stopped as soon as that is asked for, so that nothing
@@ -153,18 +152,25 @@ static bool is_alone(void)
     return poll(&fd, 1, 0) != 0;
 }
 
+static int open_and_hand_over(serving *self, const char *setting)
+{
+    steno_capture_options options = {0};
+    steno_error error;
+    parse(setting, &options);
+    if (steno_capture_open(&options, &self->capture, &error) < 0)
+        return tell_failure(self, &error);
+    return tell_opened(self) ? hand_over(self) : EXIT_FAILURE;
+}
+
 static int serve(const char *setting)
 {
     serving self = {.out = memory_allocate(1, sizeof(message))};
-    steno_capture_options options = {0};
-    steno_error error;
+    int status = EXIT_FAILURE;
     depend_on_parent();
-    if (self.out == NULL || is_alone())
-        return EXIT_FAILURE;
-    parse(setting, &options);
-    if (steno_capture_open(&options, &self.capture, &error) < 0)
-        return tell_failure(&self, &error);
-    return tell_opened(&self) ? hand_over(&self) : EXIT_FAILURE;
+    if (self.out != NULL && !is_alone())
+        status = open_and_hand_over(&self, setting);
+    memory_free(self.out);
+    return status;
 }
 
 bool steno_microphone_serve(int *out_status)
