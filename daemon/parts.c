@@ -1,5 +1,5 @@
 /*
- *     parts_create    speech, health, reflection -> table of methods -> server -> its surroundings
+ *     parts_create    speech, captures, services -> server -> its surroundings
  *     parts_destroy   the other way round
  *
  * What a reload changes lies in the parts themselves, each behind its own lock or atomic: first all
@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,18 +19,14 @@
 #include "daemon/captions_page.h"
 #include "daemon/captures.h"
 #include "daemon/certificates.h"
-#include "daemon/descriptor_set.h"
-#include "daemon/health.h"
 #include "daemon/http.h"
 #include "daemon/inherited.h"
 #include "daemon/listen.h"
 #include "daemon/monitor.h"
-#include "daemon/reflection.h"
 #include "daemon/server.h"
-#include "daemon/service_names.h"
+#include "daemon/services.h"
 #include "daemon/speech.h"
 #include "daemon/systemd.h"
-#include "daemon/watching.h"
 #include "steno/engine.h"
 
 /* Calls that don't recognise (health, reflection, operations) beside the streams. */
@@ -54,12 +49,7 @@ struct parts {
     uint32_t streams_room;
     speech *speech;
     captures *captures;
-    watching *watching;
-    health *health;
-    reflection *reflection;
-    service_names names;
-    const call_method **methods; /* [method_count], of all services */
-    size_t method_count;
+    services *services;
     auth *auth;
     certificates certificates; /* in use */
     monitor *monitor;
@@ -73,23 +63,6 @@ struct parts {
 };
 
 /* ---- Services ---- */
-
-static steno_status add_methods(
-    parts *self, const call_method *const *methods, size_t count, steno_error *error)
-{
-    const call_method **grown = memory_allocate(self->method_count + count, sizeof(*grown));
-    if (grown == NULL || service_names_add(&self->names, methods, count) < 0) {
-        memory_free(grown);
-        return error_memory(error);
-    }
-    if (self->method_count > 0)
-        memcpy(grown, self->methods, self->method_count * sizeof(*grown));
-    memcpy(grown + self->method_count, methods, count * sizeof(*grown));
-    memory_free(self->methods);
-    self->methods = grown;
-    self->method_count += count;
-    return STENO_OK;
-}
 
 static speech_options speech_settings(const daemon_options *options, log_sink *log)
 {
@@ -105,31 +78,15 @@ static speech_options speech_settings(const daemon_options *options, log_sink *l
 
 static steno_status create_services(parts *self, const daemon_options *options, steno_error *error)
 {
-    const call_method *const *methods;
     const speech_options settings = speech_settings(options, self->log);
     steno_status status = speech_create(&settings, &self->speech, error);
     if (status == STENO_OK)
         status =
             captures_create(&options->captures, self->speech, self->log, &self->captures, error);
     if (status == STENO_OK)
-        status = watching_create(
-            captures_captions(self->captures), options->max_watchers, &self->watching, error);
-    if (status < 0)
-        return status;
-    size_t count = speech_methods(self->speech, &methods);
-    if ((status = add_methods(self, methods, count, error)) < 0)
-        return status;
-    count = watching_methods(self->watching, &methods);
-    if ((status = add_methods(self, methods, count, error)) < 0 ||
-        (status = health_create(&self->names, &self->health, error)) < 0)
-        return status;
-    count = health_methods(self->health, &methods);
-    if ((status = add_methods(self, methods, count, error)) < 0 ||
-        (status = reflection_create(
-             descriptor_set, descriptor_set_size, &self->names, &self->reflection, error)) < 0)
-        return status;
-    count = reflection_methods(self->reflection, &methods);
-    return add_methods(self, methods, count, error);
+        status = services_create(self->speech, captures_captions(self->captures),
+            options->max_watchers, &self->services, error);
+    return status;
 }
 
 /* ---- What the server says ---- */
@@ -137,7 +94,7 @@ static steno_status create_services(parts *self, const daemon_options *options, 
 static void on_draining(void *context)
 {
     parts *self = context;
-    health_drain(self->health);
+    services_drain(self->services);
     monitor_drain(self->monitor);
     /* Who connects from now on waits for the daemon that comes next. */
     inherited_stop(self->inherited);
@@ -270,7 +227,9 @@ static steno_status create_server(parts *self, const daemon_options *options, st
         .ended = on_ended,
         .context = self,
     };
-    return server_create(&settings, self->methods, self->method_count, &self->server, error);
+    const call_method *const *methods;
+    size_t count = services_methods(self->services, &methods);
+    return server_create(&settings, methods, count, &self->server, error);
 }
 
 static steno_status take_sockets(parts *self, const daemon_options *options, steno_error *error)
@@ -300,6 +259,14 @@ static steno_status create_page(parts *self, const daemon_options *options, sten
                                   : STENO_OK;
 }
 
+static steno_status create_monitor(parts *self, steno_error *error)
+{
+    const call_method *const *methods;
+    size_t count = services_methods(self->services, &methods);
+    return monitor_create(self->log, self->speech, captures_captions(self->captures), methods,
+        count, &self->monitor, error);
+}
+
 steno_status parts_create(const daemon_options *options, log_sink *log, unsigned sockets,
     parts **out_parts, steno_error *error)
 {
@@ -314,8 +281,7 @@ steno_status parts_create(const daemon_options *options, log_sink *log, unsigned
     if (status == STENO_OK)
         status = create_auth(self, options, error);
     if (status == STENO_OK)
-        status = monitor_create(log, self->speech, captures_captions(self->captures), self->methods,
-            self->method_count, &self->monitor, error);
+        status = create_monitor(self, error);
     if (status == STENO_OK)
         status = create_page(self, options, error);
     if (status == STENO_OK)
@@ -341,13 +307,9 @@ void parts_destroy(parts *self)
     server_destroy(self->server);
     captions_page_destroy(self->page);
     monitor_destroy(self->monitor);
-    reflection_destroy(self->reflection);
-    health_destroy(self->health);
-    watching_destroy(self->watching);
+    services_destroy(self->services);
     captures_destroy(self->captures);
     speech_destroy(self->speech);
-    service_names_finish(&self->names);
-    memory_free(self->methods);
     auth_destroy(self->auth);
     certificates_finish(&self->certificates);
     memory_free(self);

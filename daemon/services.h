@@ -1,0 +1,29 @@
+/*
+ * All that is served over gRPC, as one table of methods: recognition, captions, health and
+ * reflection, the latter two of all of them.
+ *
+ *     services_create(speech, captions, max_watchers, &services, &error);
+ *     count = services_methods(services, &methods);        for server_create
+ *     services_destroy(services);                          after the server
+ */
+#ifndef DAEMON_SERVICES_H
+#define DAEMON_SERVICES_H
+
+#include "daemon/captions.h"
+#include "daemon/speech.h"
+
+typedef struct services services;
+
+/* Both borrowed until destroy.  max_watchers: of captions, at once.  Errors: MEMORY. */
+steno_status services_create(speech *speech, captions *captions, uint32_t max_watchers,
+    services **out_services, steno_error *error);
+/* NULL is fine. */
+void services_destroy(services *self);
+
+/* They live until destroy. */
+size_t services_methods(const services *self, const call_method *const **out_methods);
+
+/* Not healthy from now on.  The server's thread. */
+void services_drain(services *self);
+
+#endif
