@@ -5,8 +5,8 @@
 
 LABELS.tsv is teacher.mjs's of the split.  Prints the word error rate of the labels by source, and by
 how probable the teacher held them: where labelled.py is to cut.  With --leave-out the recordings of
-whose words more than that share differ leave DATA/train.tsv, unless the label is improbable itself;
-they stand in DATA/left_out.tsv, with the share.
+whose words more than that share differ leave DATA/train.tsv for DATA/left_out.tsv, unless the label is
+improbable, or empty: then the teacher can't hear it, which does not say that the transcript is wrong.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def read_labels(path):
 
 
 def difference(transcript, label):
-    """Errors of the label per word of the transcript, at most 1 for words that are just more."""
+    """Errors of the label per word of the transcript, at most 1."""
     words = transcript.split()
     return min(1.0, sum(errors(words, label.split())) / max(1, len(words)))
 
@@ -64,7 +64,7 @@ def main():
         tally.add(source, text, label)
         bands.add(band(mean), text, label)
         share = difference(text, label)
-        if arguments.leave_out is not None and mean >= arguments.least and share > arguments.leave_out:
+        if arguments.leave_out is not None and label and mean >= arguments.least and share > arguments.leave_out:
             wrong[name] = share
     for groups in (tally, bands):
         for name, rate in sorted(groups.rates().items()):

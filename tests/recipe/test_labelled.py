@@ -315,22 +315,24 @@ class Folders(unittest.TestCase):
             ("wrong", [1], "a", "x", "five six seven eight"),
             ("unsure", [1], "a", "x", "five six seven eight"),
             ("elsewhere", [1], "b", "x", "five six seven eight"),
+            ("deaf", [1], "a", "x", "nine ten"),
             ("unheard", [1], "a", "x", "nine"),
         )
         pack(self.data, "train", rows)
         labels = os.path.join(self.folder, "labels.tsv")
         with open(labels, "w") as f:
             f.write("right\t-0.05\t-1\t1\tOne, 2, three: for\nwrong\t-0.3\t-1\t1\tQuite another thing\n")
+            f.write("deaf\t-0.1\t-0.1\t1\t\n")
             f.write("unsure\t-0.8\t-1\t1\tSome guess\nelsewhere\t-0.1\t-1\t1\tQuite another thing\n")
         self.assertEqual(read_labels(labels)["right"], (-0.05, "one two three for"))
         options = ["--labels", labels, "--data", self.data, "--split", "train"]
         before = read_index(self.data, "train")
         said = script("compare.py", *options)
-        self.assertIn("a: 12 words, 75.0 % wrong", said)
-        self.assertIn("from -0.1: 8 words, 62.5 % wrong", said)
+        self.assertIn("a: 14 words, 78.6 % wrong", said)
+        self.assertIn("from -0.1: 10 words, 70.0 % wrong", said)
         self.assertEqual(read_index(self.data, "train"), before)
         said = script("compare.py", *options, "--leave-out", "0.6", "--source", "a")
-        self.assertIn("1 of 5 recordings taken out", said)
+        self.assertIn("1 of 6 recordings taken out", said)
         self.assertEqual(read_index(self.data, "train"), [row for row in before if row[0] != "wrong"])
         self.assertEqual(lines(self.data, "left_out.tsv"), [["wrong", "1.00", "five six seven eight"]])
         refused = script("compare.py", *options[:-1], "dev", "--leave-out", "0.6", fails=True)
