@@ -277,6 +277,7 @@ class Index:
         self.pcm.write(samples.tobytes())
         self.pcm.flush()  # an index never names what is not there
         self.index.write("\t".join(map(str, (name, first, len(samples), source, speaker, text))) + "\n")
+        self.index.flush()
         self.samples[source] = self.samples.get(source, 0) + len(samples)
 
 
