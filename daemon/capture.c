@@ -406,6 +406,8 @@ void capture_run(capture *self)
     self->retry_ms = RETRY_MS;
     while (!is_stopping(self) && run_sound(self))
         ;
+    /* A pipe that waits for its next writer. */
+    close_sound(self, false, STENO_END);
     wait_for_stop(self, -1);
     captions_end(self->source);
 }

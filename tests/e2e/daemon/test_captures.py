@@ -200,6 +200,14 @@ class CaptureTest(CapturesTest):
         self.assertTrue(eventually(lambda: self.list()[0].watchers == 1))
         self.watch("line").wait_for(lambda self: self.events)
 
+    def test_a_stop_just_after_a_writer(self):
+        """Who has left less than a sample: the pipe is open, and about to be listened to again."""
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        daemon = self.captures({"name": "line", "fifo": pipe, "rate": 16000})
+        pipe.write_bytes(b"\0")
+        daemon.wait_for("nobody writes to it any more")
+
     def test_a_named_pipe_made_anew(self):
         """Nobody had written to the one before."""
         pipe = self.folder / "pipe"
