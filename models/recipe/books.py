@@ -136,7 +136,7 @@ def files_of(clones):
     """(path, bytes) of every text of the collection."""
     name, commit = COLLECTION
     with Repository(clones, name) as repository:
-        for blob, path in repository.files(commit, ".txt"):
+        for blob, path in repository.texts(commit):
             try:
                 yield path, repository.read_object(blob)
             except ValueError:  # a copy without its largest files

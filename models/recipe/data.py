@@ -8,7 +8,6 @@ import torch
 from align import read_dictionary
 from augment import SPEED, Augment
 from features import HOP, RATE_HZ
-from index import read_index
 from units import Units
 
 PHONES = (
@@ -22,6 +21,15 @@ _NO_TARGET = -100
 
 def _length(phone):
     return 1.4 if phone in _LONG else 0.75 if phone in _SHORT else 1.0
+
+
+def read_index(data, split):
+    rows = []
+    with open(os.path.join(data, split + ".tsv"), encoding="utf-8") as f:
+        for line in f:
+            name, first, count, source, speaker, text = line.rstrip("\n").split("\t")
+            rows.append((name, int(first), int(count), source, speaker, text))
+    return rows
 
 
 class Recordings:

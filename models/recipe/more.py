@@ -61,13 +61,13 @@ class Repository:
         content = self.process.stdout.read(int(header[2]) + 1)
         return content[:-1]
 
-    def files(self, commit, ending, folder=""):
-        """(object, path) of all files of the commit below the folder whose names end so."""
+    def texts(self, commit):
+        """(object, path) of all .txt files of the commit."""
         command = ["git", "--git-dir", self.place, "ls-tree", "-r", "-z", commit]
         listing = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode("utf-8", "replace")
         for entry in listing.split("\0"):
             about, _, path = entry.partition("\t")
-            if path.startswith(folder) and path.endswith(ending):
+            if path.endswith(".txt"):
                 yield about.split()[2], path
 
 
