@@ -117,6 +117,22 @@ class MicrophoneTest(CapturesTest):
         self.assertLess(time.monotonic() - began, 2 + running.PATIENCE / 2)
         self.assertIn("shutting down", watcher.error.details())
 
+    def test_a_process_that_hangs(self):
+        """As the sound system would have it hang; the next one does not."""
+        daemon = self.captures({"name": "hall", "device": "speech", "rate": sound.RATE})
+        watcher = self.watch("hall")
+        watcher.wait_for_state(Status.LISTENING)
+        first = self.children(daemon)
+        os.kill(first[0], signal.SIGSTOP)
+        watcher.wait_for(lambda self: "does not answer" in self.of("status")[-1].reason)
+        watcher.wait_for_state(Status.LISTENING)
+        second = self.children(daemon)
+        self.assertEqual((len(first), len(second)), (1, 1))  # nor is the first one a zombie
+        self.assertNotEqual(first, second)
+        self.hear(watcher, "777-126732-0053.flac")
+        daemon.tell()
+        self.assertEqual(daemon.finish(), 0)
+
     def test_a_daemon_that_is_killed_takes_its_processes_along(self):
         daemon = self.captures({"name": "hall", "device": "speech"})
         self.watch("hall").wait_for_state(Status.LISTENING)
