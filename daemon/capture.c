@@ -406,7 +406,7 @@ void capture_run(capture *self)
     self->retry_ms = RETRY_MS;
     while (!is_stopping(self) && run_sound(self))
         ;
-    /* A pipe that waits for its next writer. */
+    /* A pipe that waits for its next writer, a microphone that was to be opened again. */
     close_sound(self, false, STENO_END);
     wait_for_stop(self, -1);
     captions_end(self->source);

@@ -182,7 +182,7 @@ class Groups(ProcessTest):
         player.wait()
         heard = json.loads((self.folder / "text.json").read_text())
         self.assertEqual(heard["text"], self.transcribe(audio)["text"])
-        self.assertGreater(heard["duration_ms"], 3000)
+        self.assertGreater(heard["duration_ms"], 1000)
         self.assertGreater(heard["results"][-1]["words"][-1]["end_ms"],
                            heard["duration_ms"] - 2000)
         self.assert_nothing_is_left()
