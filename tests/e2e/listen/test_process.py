@@ -197,7 +197,7 @@ class Groups(ProcessTest):
         self.check_the_last_words(signal.SIGTERM, -signal.SIGTERM)
 
     def test_ctrl_z(self):
-        """Nobody hears meanwhile, and that is not taken for a fault, however long it lasts."""
+        """Both stop, and that is not taken for a fault, however long it lasts."""
         listening = self.listen_in_a_group("--rate", RATE)
         child = self.child(listening)
         os.killpg(listening.process.pid, signal.SIGTSTP)
