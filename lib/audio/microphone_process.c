@@ -141,6 +141,7 @@ static void depend_on_parent(void)
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "microphone"); /* which would be "exe" */
     /* Not to keep anything of the program's open, whatever had no other mark. */
     syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, 0U);
 }
