@@ -95,6 +95,24 @@ APOSTROPHES = re.compile(r"(?<![a-z])'+(?!(?:em|tis|twas)(?![a-z]))|'+(?![a-z])"
 SPACES = re.compile(r" *\t[ \t]*")
 
 
+def spoken(text):
+    """ASCII text as it is read out, in the alphabet of text.py, with tabs between sentences; nothing of
+    what is mostly figures."""
+    if "[" in text or "{" in text:
+        text = BRACKETS.sub(" ", text)
+    text = TITLES.sub(lambda m: SPOKEN[m[1]], text)
+    text = text.replace("&c.", "et cetera").replace("&", " and ")
+    if any(d in text for d in "0123456789"):
+        digits = sum(map(str.isdigit, text))
+        if digits > 4 and digits * 12 > len(text):
+            return ""
+        text = spell_numbers(text)
+    text = SENTENCE.sub("\t", text).lower()
+    text = APOSTROPHES.sub("", OTHER.sub(" ", text))
+    text = SPACES.sub("\t", " ".join(text.split(" ")).strip())
+    return re.sub(r"  +", " ", text).strip(" \t")
+
+
 def paragraphs_of(text):
     """The cleaned paragraphs of a book's ASCII text."""
     for paragraph in re.split(r"\n[ \t]*\n", text):
@@ -102,19 +120,7 @@ def paragraphs_of(text):
         # Headings, tables, leaders of contents.
         if len(paragraph) < 12 or paragraph.isupper() or "...." in paragraph or "   |" in paragraph:
             continue
-        if "[" in paragraph or "{" in paragraph:
-            paragraph = BRACKETS.sub(" ", paragraph)
-        paragraph = TITLES.sub(lambda m: SPOKEN[m[1]], paragraph)
-        paragraph = paragraph.replace("&c.", "et cetera").replace("&", " and ")
-        if any(d in paragraph for d in "0123456789"):
-            digits = sum(map(str.isdigit, paragraph))
-            if digits > 4 and digits * 12 > len(paragraph):
-                continue
-            paragraph = spell_numbers(paragraph)
-        paragraph = SENTENCE.sub("\t", paragraph).lower()
-        paragraph = APOSTROPHES.sub("", OTHER.sub(" ", paragraph))
-        paragraph = SPACES.sub("\t", " ".join(paragraph.split(" ")).strip())
-        paragraph = re.sub(r"  +", " ", paragraph).strip(" \t")
+        paragraph = spoken(paragraph)
         if paragraph.count(" ") >= 2:
             yield paragraph
 

@@ -132,7 +132,7 @@ def random_lines(seed, lines):
 def ngram_golden():
     texts = (random_lines(1, 400), random_lines(2, 100))
     counts = ngram_counts.count(texts, NGRAM_ORDER, NGRAM_TOKENS, ngram.cuts(NGRAM_ORDER, 2))
-    arrays, description = ngram.build(*counts, 3.0, 900, 2)
+    arrays, description = ngram.build(*counts, (1.0, 3.0), 900, 2)
     tokens = random_lines(3, 60)
     scores = ngram_trie.Ngram(arrays, description).scores(tokens)
     golden = {"golden.tokens": tokens.astype(np.int64), "golden.scores": scores.astype(np.float32)}

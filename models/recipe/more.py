@@ -32,7 +32,7 @@ class Repository:
     def __init__(self, clones, name):
         owner, short = name.split("/")
         places = (f"{owner}+{short}", f"{owner}/{short}", f"{owner}/{short}.git", short, short + ".git")
-        for place in (os.path.join(clones, p, inner) for p in places for inner in ("", ".git", "repo")):
+        for place in (os.path.join(clones, p, inner) for p in places for inner in ("", ".git", "repo", "repo/.git")):
             if os.path.isdir(os.path.join(place, "objects")):
                 break
         else:

@@ -1,11 +1,12 @@
 """The language model: a pruned n-gram over the units, as a trie of small arrays.
 
-    python3 ngram.py --data DIR --books books.txt --text modern.txt --heldout heldout.txt.xz
+    python3 ngram.py --data DIR --books books.txt --text modern.txt --encyclopedia encyclopedia.txt \\
+        --heldout heldout.txt.xz
 
-Two kinds of text are counted apart (ngram_counts.py) and joined: books (much; books.py makes them)
-and others (little), an event of which counts --text-weight times.  Without --books there is one.
-Writes DIR/lm.npz (what export.py puts into the model file) and prints the perplexity per word of the
---heldout texts.
+Kinds of text are counted apart (ngram_counts.py) and joined: books (much; books.py makes them), others
+(little), an event of which counts --text-weight times, and an encyclopedia (encyclopedia.py), likewise
+with --encyclopedia-weight.  Only the second is needed.  Writes DIR/lm.npz (what export.py puts into the
+model file) and prints the perplexity per word of the --heldout texts.
 
 Smoothing is Kneser and Ney's idea (1995) for a pruned model.  Every token of the text is an event.
 Orders are gone through from the highest down: an n-gram that is in the model keeps the events that
@@ -40,12 +41,12 @@ def discounts(counts_of_counts):
 
 
 class Estimate:
-    """Probabilities for the n-grams marked as kept; see above.  weights: of books and modern text."""
+    """Probabilities for the n-grams marked as kept; see above.  weights: of each kind of text."""
 
     def __init__(self, levels, counts_of_counts, weights):
         self.levels, self.order, self.weights = levels, max(levels), np.array(weights, np.float64)
         self.discounts = {
-            n: [discounts(counts_of_counts[n, source]) for source in (0, 1)] for n in range(2, self.order + 1)
+            n: [discounts(of_kind) for of_kind in counts_of_counts[n]] for n in range(2, self.order + 1)
         }
 
     def _discount(self, n, source, events):
@@ -55,12 +56,12 @@ class Estimate:
         """Sets p and gamma of all n-grams (p of those not kept as the model gives it), and for those
         of order 2 and up: own, the share of the context's events kept; events, those that end here;
         total, those of the context."""
-        taken = {n: np.zeros((2, len(self.levels[n]))) for n in self.levels}  # by it and longer ones
+        taken = {n: np.zeros((len(self.weights), len(self.levels[n]))) for n in self.levels}  # by it and longer ones
         for n in range(self.order, 1, -1):
             level, above = self.levels[n], self.levels[n - 1]
             size, kept = len(above), level.kept
             own, total, level.events = np.zeros(len(level)), np.zeros(size), np.zeros(len(level))
-            for source in (0, 1):
+            for source in range(len(self.weights)):
                 events = np.maximum(level.counts[source] - taken[n][source], 0)
                 used = np.bincount(level.parent, taken[n][source], size)
                 total += self.weights[source] * np.maximum(above.follow[source] - used, 0)
@@ -141,26 +142,31 @@ def cuts(order, cut):
     return {n: 1 if n < 3 else min(2, cut) if n == 3 else cut for n in range(2, order + 1)}
 
 
-def build(levels, rare, text_weight, size, rounds):
+def build(levels, rare, weights, size, rounds):
     """The packed arrays of an n-gram from counts, and their description."""
     order = max(levels)
     print("n-grams by order: " + ", ".join(str(len(level)) for level in levels.values()), flush=True)
-    prune(Estimate(levels, rare, (1.0, text_weight)), size, rounds)
+    prune(Estimate(levels, rare, weights), size, rounds)
     return ngram_trie.pack(compact(levels, order)), ngram_trie.describe(order)
 
 
-def counts_of(arguments, units):
-    if arguments.counts and os.path.exists(arguments.counts):
-        return ngram_counts.load(arguments.counts, cuts(MAX_ORDER, arguments.cut))
-    texts = [np.zeros(0, np.uint16)]
-    for path in filter(None, (arguments.books, arguments.text)):
+def counts_of(texts, saved, arguments, units):
+    """Counts of one or two kinds of text (None: one of which there is none); kept in the file `saved` if
+    that is given, or taken from it if it is there."""
+    if saved and os.path.exists(saved):
+        return ngram_counts.load(saved, cuts(MAX_ORDER, arguments.cut))
+    kinds = []
+    for path in texts:
+        if not path:
+            kinds.append(np.zeros(0, np.uint16))
+            continue
         tokens, words = ngram_counts.read_tokens(units, path, arguments.jobs)
-        texts.append(tokens)
+        kinds.append(tokens)
         print(f"{os.path.basename(path)}: {words} words, {len(tokens)} units", flush=True)
     cut = cuts(arguments.order, arguments.cut)
-    counts = ngram_counts.count(texts[-2:], arguments.order, units.size, cut, arguments.jobs)
-    if arguments.counts:
-        ngram_counts.save(arguments.counts, *counts)
+    counts = ngram_counts.count(kinds, arguments.order, units.size, cut, arguments.jobs)
+    if saved:
+        ngram_counts.save(saved, *counts)
     return counts
 
 
@@ -170,6 +176,8 @@ def main():
     parser.add_argument("--text", required=True)
     parser.add_argument("--books")
     parser.add_argument("--text-weight", type=float, default=6.0)
+    parser.add_argument("--encyclopedia")
+    parser.add_argument("--encyclopedia-weight", type=float, default=1.0)
     parser.add_argument("--heldout", nargs="*", default=[])
     parser.add_argument("--order", type=int, default=MAX_ORDER, choices=range(2, MAX_ORDER + 1))
     parser.add_argument("--size", type=int, default=6200000, help="n-grams kept, about")
@@ -177,11 +185,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=2, help="of pruning")
     parser.add_argument("--jobs", type=int, default=1, help="processes that read and count")
     parser.add_argument("--counts", help="file (.npz) to keep the counts in, or to take them from if it is there")
+    parser.add_argument("--encyclopedia-counts", help="likewise those of the encyclopedia")
     parser.add_argument("--out", help="lm.npz in DIR unless given")
     arguments = parser.parse_args()
     units = Units(os.path.join(arguments.data, "units.model"))
-    levels, rare = counts_of(arguments, units)
-    out, description = build(levels, rare, arguments.text_weight, arguments.size, arguments.rounds)
+    counts = counts_of([arguments.books, arguments.text], arguments.counts, arguments, units)
+    weights = [1.0, arguments.text_weight]
+    if arguments.encyclopedia:
+        further = counts_of([arguments.encyclopedia], arguments.encyclopedia_counts, arguments, units)
+        counts = ngram_counts.join(counts, further)
+        weights.append(arguments.encyclopedia_weight)
+    out, description = build(*counts, weights, arguments.size, arguments.rounds)
     ngram_trie.save(arguments.out or os.path.join(arguments.data, "lm.npz"), out, description)
     counts = ", ".join(str(len(out[f"lm.{n + 1}.probability"])) for n in range(description["order"]))
     print(f"n-grams by order: {counts}; {sum(a.nbytes for a in out.values()) / 1e6:.1f} MB", flush=True)

@@ -1,8 +1,8 @@
 """Counts of n-grams over units, for ngram.py.
 
-Two kinds of text, books and others (modern), are counted apart.  A line is running text; within it tabs
-part sentences, and half of the sentences, drawn by chance, begin anew behind a 0, the start.  Ends are
-not counted: the search never asks for them.
+Kinds of text (books, others) are counted apart: two in one go, more by joining counts.  A line is running
+text; within it tabs part sentences, and half of the sentences, drawn by chance, begin anew behind a 0, the
+start.  Ends are not counted: the search never asks for them.
 """
 
 import itertools
@@ -136,9 +136,9 @@ class Counter:
     zeros, which no n-gram has but at its beginning."""
 
     def __init__(self, texts, order, vocabulary, cut):
-        self.order, self.cut = order, cut
+        self.order, self.cut, self.kinds = order, cut, len(texts)
         self.tokens = np.concatenate([*texts, np.zeros(order, np.uint16)])
-        self.books = len(texts[0])  # what is behind is the other kind
+        self.second = len(texts[0])  # where the second kind begins
         size = len(self.tokens) - order
         self.places = np.argsort(self.tokens[:size], kind="stable").astype(np.int32)
         occurrences = np.bincount(self.tokens[:size], minlength=vocabulary)
@@ -153,12 +153,12 @@ class Counter:
             part = self.tokens[places + place]
             alive &= part != 0
             key = key << np.uint64(BITS) | np.where(alive, part, 0).astype(np.uint64)
-        key = key << np.uint64(1) | (places >= self.books).astype(np.uint64)
+        key = key << np.uint64(1) | (places >= self.second).astype(np.uint64)
         key.sort()
         starts = starts_of(key >> np.uint64(1))
         total = np.diff(np.append(starts, len(key)))
-        modern = np.add.reduceat((key & np.uint64(1)).astype(np.int32), starts)
-        return key[starts] >> np.uint64(1), np.stack([total - modern, modern]).astype(np.int32)
+        second = np.add.reduceat((key & np.uint64(1)).astype(np.int32), starts)
+        return key[starts] >> np.uint64(1), np.stack([total - second, second])[: self.kinds].astype(np.int32)
 
     def __call__(self, first):
         """Of the n-grams that begin with that token: for each order above 1 parents (counted from the
@@ -177,11 +177,11 @@ class Counter:
             follow = np.add.reduceat(np.where(token != 0, counts, 0), starts, axis=1)
             counts = np.add.reduceat(counts, starts, axis=1)
             prefix = above[starts]
-        parts, rare, entries = {}, np.zeros((self.order + 1, 2, 5)), np.zeros(1, np.int64)
+        parts, rare, entries = {}, np.zeros((self.order + 1, self.kinds, 5)), np.zeros(1, np.int64)
         for n in range(2, self.order + 1):
             parent, token, own, more = stairs[n]
             parent = entries[parent]
-            for source in (0, 1):
+            for source in range(self.kinds):
                 rare[n, source] = np.bincount(np.minimum(own[source][token != 0], 5), minlength=6)[:5]
             good = (token != 0) & (own.sum(0) >= self.cut[n]) & (parent >= 0)
             entries = np.where(good, np.cumsum(good) - 1, -1)
@@ -198,12 +198,12 @@ def _count_first(first):
 
 
 def count(texts, order, vocabulary, cut, jobs=1):
-    """Levels of the n-grams of two token arrays; and how many n-grams occur 0..4 times, by order and
-    kind."""
+    """Levels of the n-grams of one or two token arrays, each a kind of text; and how many n-grams occur
+    0..4 times, by order and kind."""
     global _counter
     _counter = Counter(texts, order, vocabulary, cut)
-    columns, rare = {n: [] for n in range(2, order + 1)}, np.zeros((order + 1, 2, 5))
-    counts, follow = np.zeros((2, 2, vocabulary), np.float32)
+    columns, rare = {n: [] for n in range(2, order + 1)}, np.zeros((order + 1, len(texts), 5))
+    counts, follow = np.zeros((2, len(texts), vocabulary), np.float32)
     with Workers(jobs) as workers:
         for first, found in enumerate(workers.map(_count_first, range(vocabulary))):
             if not found:
@@ -235,6 +235,30 @@ def link(levels):
             level.suffix = find(levels[n - 1], above, level.token).astype(np.int32)
             levels[n - 1].keys = None  # memory
             assert (level.suffix >= 0).all()
+
+
+def join(first, second):
+    """Of two pairs of levels and rare ones as count() gives them, of the same order and units: one whose
+    kinds are those of the first and then those of the second.  An n-gram that only one of them found
+    frequent enough counts as missing in the other, which so leaves its events to the order below."""
+    (one, rare_one), (two, rare_two) = first, second
+    out, places = {}, None
+    for n in one:
+        if n == 1:
+            keys = [level.token.astype(np.int64) for level in (one[1], two[1])]
+        else:
+            keys = [p[level.parent] << BITS | level.token for p, level in zip(places, (one[n], two[n]))]
+        every = np.union1d(*keys)
+        places = [np.searchsorted(every, k) for k in keys]
+        columns = []
+        for name in ("counts", "follow"):
+            parts = [getattr(level, name) for level in (one[n], two[n])]
+            column = np.zeros((sum(map(len, parts)), len(every)), np.float32)
+            column[: len(parts[0]), places[0]], column[len(parts[0]) :, places[1]] = parts
+            columns.append(column)
+        out[n] = Level((every >> BITS).astype(np.int32), (every & MASK).astype(np.uint16), *columns)
+    link(out)
+    return out, np.concatenate([rare_one, rare_two], axis=1)
 
 
 def save(path, levels, rare):

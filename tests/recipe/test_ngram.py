@@ -6,7 +6,6 @@ import io
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -19,6 +18,7 @@ try:
     import ngram
     import ngram_counts
     import ngram_trie
+    from clones import clone, write
     from golden import random_lines
     from numerals import cardinal, spell_numbers
 except ImportError as missing:
@@ -99,6 +99,23 @@ class Counts(unittest.TestCase):
                     self.assertTrue((levels[n].counts == wanted[n].counts).all())
                     self.assertTrue((levels[n].follow == wanted[n].follow).all())
 
+    def test_joined(self):
+        third = random_lines(3, 200)
+        further = ngram_counts.count([third], ORDER, VOCABULARY, self.cut)
+        levels, tables = ngram_counts.join((self.levels, self.tables), further)
+        self.assertEqual(tables.shape, (ORDER + 1, 3, 5))
+        self.assertTrue((tables[:, 2] == further[1][:, 0]).all())
+        parts = [(self.names, self.levels), (spelled(further[0]), further[0])]
+        for n, names in spelled(levels).items():
+            self.assertEqual(names, sorted(set(parts[0][0][n]) | set(parts[1][0][n])))
+            for kind in ("counts", "follow"):
+                told = [dict(zip(of[n], getattr(part[n], kind).T.tolist())) for of, part in parts]
+                for name, column in zip(names, getattr(levels[n], kind).T.tolist()):
+                    self.assertEqual(column, told[0].get(name, [0, 0]) + told[1].get(name, [0]), (name, kind))
+            if n > 1:
+                shorter = spelled(levels)[n - 1]
+                self.assertEqual([shorter[suffix] for suffix in levels[n].suffix], [name[1:] for name in names])
+
     def test_side_by_side(self):
         levels, tables = ngram_counts.count(self.texts, ORDER, VOCABULARY, self.cut, jobs=2)
         self.assertEqual(spelled(levels), self.names)
@@ -142,6 +159,25 @@ class Model(unittest.TestCase):
         self.assertLess(size, 520)
         self.assertGreater(size, 400)
         self.check_sums(small)
+
+    def test_sums_to_one_when_joined(self):
+        cut = {2: 1, 3: 2, 4: 2}
+        counts = [ngram_counts.count(texts, ORDER, VOCABULARY, cut) for texts in (self.texts, [random_lines(3, 200)])]
+        levels, tables = ngram_counts.join(*counts)
+        ngram.prune(ngram.Estimate(levels, tables, (1.0, 3.0, 0.5)), 800, 2)
+        self.check_sums(ngram.compact(levels, ORDER))
+
+    def test_a_weight_tells(self):
+        """The kind that weighs more is foretold better."""
+        losses, third = [], random_lines(3, 200)
+        for weight in (0.1, 10):
+            counts = [ngram_counts.count(t, ORDER, VOCABULARY, {2: 1, 3: 1, 4: 2}) for t in (self.texts, [third])]
+            levels, tables = ngram_counts.join(*counts)
+            ngram.prune(ngram.Estimate(levels, tables, (1.0, 3.0, weight)), 500, 2)
+            model = ngram_trie.Ngram(ngram_trie.pack(ngram.compact(levels, ORDER)), ngram_trie.describe(ORDER))
+            losses.append([-model.scores(text).sum() for text in (third, self.texts[0])])
+        self.assertLess(losses[1][0], losses[0][0])
+        self.assertGreater(losses[1][1], losses[0][1])
 
     def test_larger_is_better(self):
         test = random_lines(9, 200)
@@ -254,21 +290,6 @@ class Books(unittest.TestCase):
     HEARD = "nobody has ever said so many different words before breakfast"
     KEPT = ["The cat sat on the mat. Then the dog came.", "It was the best of the times."]
 
-    def clone(self, folder, name, files):
-        place = os.path.join(folder, name.replace("/", "+"))
-        for path, content in files.items():
-            os.makedirs(os.path.dirname(os.path.join(place, path)) or ".", exist_ok=True)
-            with open(os.path.join(place, path), "w", encoding="utf-8") as f:
-                f.write(content)
-        git = ["git", "-C", place, "-c", "user.name=x", "-c", "user.email=x@example.org"]
-        for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
-            subprocess.run([*git, *command], check=True)
-
-    def write(self, folder, name, lines):
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
-            f.writelines(line + "\n" for line in lines)
-        return os.path.join(folder, name)
-
     def test_whole(self):
         said = [f"the man and the {self.HEARD} of day {cardinal(n)}." for n in range(books.FILE_HITS + 1)]
         texts = {
@@ -281,14 +302,14 @@ class Books(unittest.TestCase):
         }
         chapters = ["5 | 6 | 1.0 | dev-other | 7 | 121 | One | Some Title", "6 | 6 | 1.0 | test-clean | 8 | 5 | One | Life of the Bees"]
         with tempfile.TemporaryDirectory() as folder:
-            self.clone(folder, "o/books", texts)
-            self.clone(folder, "o/chapters", {"chapters": "\n".join(chapters)})
-            self.clone(folder, "o/tests", {"t.tsv": f"id\t{self.HEARD}\t[]\n"})
-            self.clone(folder, "o/dev", {"d.jsonl": json.dumps({"texts": ["ANOTHER ONE"]}) + "\n"})
+            clone(folder, "o/books", texts)
+            clone(folder, "o/chapters", {"chapters": "\n".join(chapters)})
+            clone(folder, "o/tests", {"t.tsv": f"id\t{self.HEARD}\t[]\n"})
+            clone(folder, "o/dev", {"d.jsonl": json.dumps({"texts": ["ANOTHER ONE"]}) + "\n"})
             speech = ["split\ttext", "dev\tHE CAME", "train\tIT WAS THE BEST OF THE TIMES IN ALL THE WORLD"]
-            self.write(folder, "manifest.tsv", speech)
-            mix = self.write(folder, "mix.txt", ["then the dog came", "what is said of the web"])
-            heldout = self.write(folder, "heldout.txt", ["the held out sentence is here"])
+            write(folder, "manifest.tsv", speech)
+            mix = write(folder, "mix.txt", ["then the dog came", "what is said of the web"])
+            heldout = write(folder, "heldout.txt", ["the held out sentence is here"])
             names = {
                 "COLLECTION": ("o/books", "HEAD"),
                 "CHAPTERS": ("o/chapters", "HEAD", "chapters"),
