@@ -177,7 +177,7 @@ def main():
     parser.add_argument("--books")
     parser.add_argument("--text-weight", type=float, default=6.0)
     parser.add_argument("--encyclopedia")
-    parser.add_argument("--encyclopedia-weight", type=float, default=1.0)
+    parser.add_argument("--encyclopedia-weight", type=float, default=0.6)
     parser.add_argument("--heldout", nargs="*", default=[])
     parser.add_argument("--order", type=int, default=MAX_ORDER, choices=range(2, MAX_ORDER + 1))
     parser.add_argument("--size", type=int, default=6200000, help="n-grams kept, about")
