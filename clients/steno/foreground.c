@@ -1,6 +1,6 @@
 /*
- * The main thread waits for signals, and the work is done on a thread of its own: a sound system,
- * or a server, that does not answer must not keep Ctrl-C from working.
+ * The main thread waits for signals, and the work is done on a thread of its own: a server, or a
+ * terminal, that does not answer must not keep Ctrl-C from working.
  *
  * The first SIGINT ends the work, and is the usual end; what is left to do is still done.  From
  * then on signals act as usual, so that a second one ends the program at once.
