@@ -7,7 +7,9 @@ Appends to DATA/train.pcm and DATA/train.tsv, as prepare.py writes them, or with
 another folder, which need not have any.  The sources are called synthetic-flite, synthetic-festival and
 synthetic-espeak, so that sift.py and a reader of the index can tell them from people; the voice is the
 speaker.  A run that was interrupted can be repeated and goes on; the same --seed gives the same
-recordings, another one others.
+recordings, another one others.  (Not to the last sample where Festival's diphones speak: it reads past
+the end of a block of its own memory, as valgrind tells, and what stands there now and then changes
+a pause.)
 
 Sentences are lines of --text (or, where a line has tabs, its parts) of 4 to 25 words, all of which the
 dictionary has: the others a synthesizer would have to guess, and align.py could not place them.

@@ -176,11 +176,22 @@ class Speaking(unittest.TestCase):
                 done = self.run_script(data, *options[:-1], hours, "--out", other)
                 self.assertEqual(done.returncode, 0, done.stderr)
             again, pcm_again = self.read(other)
-            self.assertEqual(sorted(r[:1] + r[2:] for r in again), sorted(r[:1] + r[2:] for r in rows[1:]))
-            ends = {row[0]: (int(row[1]), int(row[1]) + int(row[2])) for row in rows}
-            for row in again:
-                first, end = ends[row[0]]
-                self.assertTrue((pcm[first:end] == pcm_again[int(row[1]) : int(row[1]) + int(row[2])]).all(), row[0])
+            self.compare(rows[1:], pcm, again, pcm_again)
+
+    def compare(self, rows, pcm, again, pcm_again):
+        """The same recordings but for Festival's diphones, whose lengths may differ (see synthesize.py): so
+        one sentence of Festival's more or less may have been enough."""
+        rows, again = ({row[0]: row for row in some} for some in (rows, again))
+        one_only = rows.keys() ^ again.keys()
+        self.assertLessEqual(len(one_only), 1, one_only)
+        self.assertTrue(all("festival" in name for name in one_only), one_only)
+        for name in rows.keys() & again.keys():
+            one, other = rows[name], again[name]
+            self.assertEqual(one[3:], other[3:])
+            if not one[4].endswith("_diphone"):
+                self.assertEqual(one[2], other[2], name)
+                samples = [a[int(r[1]) : int(r[1]) + int(r[2])] for a, r in ((pcm, one), (pcm_again, other))]
+                self.assertTrue((samples[0] == samples[1]).all(), name)
 
     def test_every_voice_obeys(self):
         """A pace that is slower by a half takes longer, at any size of the speaker."""
