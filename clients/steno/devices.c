@@ -1,6 +1,7 @@
 #include "devices.h"
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include "noise.h"
 #include "printing.h"
 #include "steno/capture.h"
+
+enum { PATIENCE_SECONDS = 10 }; /* with a sound system that may never answer */
 
 void devices_advise(void (*say)(void *context, const char *line), void *context)
 {
@@ -115,19 +118,40 @@ static int show(console *screen, const steno_device_list *list, bool json)
     return EXIT_STATUS_INPUT;
 }
 
+static int errors_descriptor;
+
+/* There is no other way out of a client of PulseAudio that waits for its server. */
+static void give_up(int number)
+{
+    (void)number;
+    static const char line[] = "steno: the sound system does not answer\n";
+    ssize_t written = write(errors_descriptor, line, sizeof line - 1);
+    _exit(written >= 0 ? EXIT_STATUS_INPUT : EXIT_STATUS_OUTPUT);
+}
+
+static steno_status list_devices(console *screen, steno_device_list **list, steno_error *error)
+{
+    noise_hide(screen);
+    errors_descriptor = fileno(screen->errors);
+    struct sigaction action = {.sa_handler = give_up};
+    sigaction(SIGALRM, &action, NULL);
+    alarm(PATIENCE_SECONDS);
+    steno_status status = steno_device_list_create(true, list, error);
+    alarm(0);
+    noise_restore(screen);
+    return status;
+}
+
 int devices(const option_values *options)
 {
     if (options->operand_count > 0)
         return help_usage_error("devices", "devices takes no argument");
     console screen;
     console_init(&screen);
-    noise_hide(&screen);
     steno_device_list *list = NULL;
     steno_error error;
-    steno_status status = steno_device_list_create(true, &list, &error);
-    noise_restore(&screen);
     int exit_status = EXIT_STATUS_INPUT;
-    if (status < 0)
+    if (list_devices(&screen, &list, &error) < 0)
         console_error(&screen, NULL, error.message);
     else
         exit_status = show(&screen, list, options->json);

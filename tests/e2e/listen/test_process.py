@@ -144,6 +144,12 @@ class Ending(ProcessTest):
             result.stderr, "steno: the microphone: the sound system does not answer\n")
         self.assert_nothing_is_left()
 
+    def test_devices_of_a_sound_system_that_never_answers(self):
+        self.sound.server.send_signal(signal.SIGSTOP)
+        result = sound.steno(self.sound, "devices")
+        self.assertEqual((result.returncode, result.stdout), (4, ""))
+        self.assertEqual(result.stderr, "steno: the sound system does not answer\n")
+
     def test_steno_is_killed(self):
         listening = self.listen_ready()
         child = self.child(listening)
