@@ -1,10 +1,11 @@
-"""Word error rates of a checkpoint or model file on dev.
+"""Word error rates of a checkpoint or model file on dev, or on what it was trained on.
 
     python3 evaluate.py --data DIR --model models/en.safetensors --modes greedy,ctc,joint --chunks 8
 
 Modes: greedy (CTC's best path), ctc (prefix beam search), joint (with the attention decoder), lm
 (with both the decoder and the n-gram).
-Chunk 0 is the whole utterance at once.
+Chunk 0 is the whole utterance at once.  The rates of --split train say how much of the errors on dev are
+for want of training and how much for want of other recordings.
 """
 
 import argparse
@@ -78,6 +79,7 @@ def main():
     parser.add_argument("--run", help="or a training run's folder")
     parser.add_argument("--modes", default="greedy")
     parser.add_argument("--chunks", default="8")
+    parser.add_argument("--split", default="dev", choices=("dev", "train"))
     parser.add_argument("--every", type=int, default=1, help="only every so many'th recording")
     parser.add_argument("--search", default="{}", help="JSON object over the model's search options")
     parser.add_argument("--details", help="file for reference and hypothesis of each recording")
@@ -92,17 +94,17 @@ def main():
         export.round_weights(network)
         options, lm = export.SEARCH, None
     options = {**options, **json.loads(arguments.search)}
-    dev = Recordings(arguments.data, "dev")
-    rows = dev.rows[:: arguments.every]
+    recordings = Recordings(arguments.data, arguments.split)
+    rows = recordings.rows[:: arguments.every]
     for mode in arguments.modes.split(","):
         for chunk in map(int, arguments.chunks.split(",")):
             if mode == "greedy":
-                rates = greedy_error_rate(network, dev, rows, chunk)
+                rates = greedy_error_rate(network, recordings, rows, chunk)
             else:
                 off = {"ctc": ("attention_weight", "lm_weight"), "joint": ("lm_weight",), "lm": ()}[mode]
                 chosen = {**options, **{name: 0.0 for name in off}}
                 with open(arguments.details or os.devnull, "w", encoding="utf-8") as details:
-                    rates = search_error_rate(network, dev, rows, chunk, chosen, lm, details)
+                    rates = search_error_rate(network, recordings, rows, chunk, chosen, lm, details)
             print(mode, chunk, " ".join(f"{k} {100 * v:.2f}" for k, v in sorted(rates.items())), flush=True)
 
 
