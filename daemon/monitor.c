@@ -15,6 +15,7 @@ struct monitor {
     /* Constant after watch. */
     log_sink *log;
     speech *speech;
+    services *services;
     captions *captures;
     const server *server;
     metrics *metrics;
@@ -111,7 +112,7 @@ static void write_metrics(monitor *self, FILE *file)
         .streams_open = server_streams(self->server),
         .streams_limit = atomic_load(&self->max_streams),
         .streams_total = server_streams_total(self->server),
-        .operations = speech_operations_pending(self->speech),
+        .operations = services_operations_pending(self->services),
         .threads = steno_engine_threads(engine),
         .is_ready = is_ready(self),
         .model_id = id,
@@ -164,22 +165,24 @@ bool monitor_answer(void *context, http_exchange *exchange)
 
 /* ---- Beginning and end ---- */
 
-steno_status monitor_create(log_sink *log, speech *watched, captions *captures,
-    const call_method *const *methods, size_t method_count, monitor **out_monitor,
-    steno_error *error)
+steno_status monitor_create(log_sink *log, speech *recogniser, services *served, captions *captures,
+    monitor **out_monitor, steno_error *error)
 {
+    const call_method *const *methods;
+    size_t count = services_methods(served, &methods);
     monitor *self = memory_allocate(1, sizeof(*self));
     if (self == NULL)
         return error_memory(error);
     self->log = log;
-    self->speech = watched;
+    self->speech = recogniser;
+    self->services = served;
     self->captures = captures;
-    steno_status status = metrics_create(methods, method_count, &self->metrics, error);
+    steno_status status = metrics_create(methods, count, &self->metrics, error);
     if (status < 0) {
         memory_free(self);
         return status;
     }
-    speech_watch(watched, on_answered, self);
+    services_watch(served, on_answered, self);
     monitor_beat(self);
     *out_monitor = self;
     return STENO_OK;

@@ -2,7 +2,7 @@
  * What those who operate the daemon get to see of it: a log entry and counters for each call, and
  * metrics and states over HTTP.
  *
- *     monitor_create(log, speech, captures, methods, count, &monitor, &error);
+ *     monitor_create(log, speech, services, captures, &monitor, &error);
  *     ... http_handler of monitor_answer ...        if HTTP is wanted: between server and monitor
  *     ... the server's hooks call monitor_ended, monitor_beat, monitor_drain ...
  *     monitor_destroy(monitor);                     after server and HTTP
@@ -18,6 +18,7 @@
 #include "daemon/http.h"
 #include "daemon/log.h"
 #include "daemon/server.h"
+#include "daemon/services.h"
 #include "daemon/speech.h"
 #include "steno/status.h"
 
@@ -27,9 +28,8 @@ enum { MONITOR_BEAT_MS = 5000, MONITOR_DEAD_MS = 30000 };
 typedef struct monitor monitor;
 
 /* All borrowed until destroy.  Errors: MEMORY. */
-steno_status monitor_create(log_sink *log, speech *speech, captions *captures,
-    const call_method *const *methods, size_t method_count, monitor **out_monitor,
-    steno_error *error);
+steno_status monitor_create(log_sink *log, speech *speech, services *services, captions *captures,
+    monitor **out_monitor, steno_error *error);
 /* Of which server the metrics tell; before the first request. */
 void monitor_watch(monitor *self, const server *server);
 /* For http_handler: /metrics, /healthz, /readyz. */

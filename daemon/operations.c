@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/alarms.h"
-#include "daemon/speech_private.h"
+#include "daemon/recognition_private.h"
 
 enum { PAGE = 50, PAGE_MAX = 100 };
 
@@ -223,7 +223,7 @@ static void run(operations *self, operation *o)
     else if (status == STENO_AGAIN)
         finish_operation(self, o, CALL_CANCELLED, "the operation was cancelled");
     else
-        finish_operation(self, o, speech_call_status(status), error.message);
+        finish_operation(self, o, recognition_call_status(status), error.message);
 }
 
 static operation *next_waiting(const operations *self)
@@ -512,7 +512,7 @@ static void wait_ready(void *context)
     if (output.failed)
         error_memory(&error);
     if (error.status != STENO_OK) {
-        speech_fail(w->call, &error);
+        recognition_fail(w->call, &error);
     } else if (now) {
         call_write(w->call, output.bytes, output.size);
         call_finish(w->call, CALL_OK, "");
@@ -526,7 +526,7 @@ static void wait_message(void *context, const uint8_t *bytes, size_t size)
     uint64_t timeout_ms;
     steno_error error;
     if (wire_operation_read_wait(bytes, size, w->name, &timeout_ms, &error) != STENO_OK) {
-        speech_fail(w->call, &error);
+        recognition_fail(w->call, &error);
         return;
     }
     w->until_ms = UINT64_MAX;

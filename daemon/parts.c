@@ -261,10 +261,8 @@ static steno_status create_page(parts *self, const daemon_options *options, sten
 
 static steno_status create_monitor(parts *self, steno_error *error)
 {
-    const call_method *const *methods;
-    size_t count = services_methods(self->services, &methods);
-    return monitor_create(self->log, self->speech, captures_captions(self->captures), methods,
-        count, &self->monitor, error);
+    return monitor_create(self->log, self->speech, self->services,
+        captures_captions(self->captures), &self->monitor, error);
 }
 
 steno_status parts_create(const daemon_options *options, log_sink *log, unsigned sockets,

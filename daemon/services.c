@@ -6,11 +6,13 @@
 #include "base/memory.h"
 #include "daemon/descriptor_set.h"
 #include "daemon/health.h"
+#include "daemon/recognition.h"
 #include "daemon/reflection.h"
 #include "daemon/service_names.h"
 #include "daemon/watching.h"
 
 struct services {
+    recognition *recognition;
     watching *watching;
     health *health;
     reflection *reflection;
@@ -41,9 +43,12 @@ static steno_status create_all(
     services *self, speech *recogniser, captions *hub, uint32_t max_watchers, steno_error *error)
 {
     const call_method *const *methods;
-    size_t count = speech_methods(recogniser, &methods);
-    steno_status status = add_methods(self, methods, count, error);
-    if (status < 0 || (status = watching_create(hub, max_watchers, &self->watching, error)) < 0)
+    steno_status status = recognition_create(recogniser, &self->recognition, error);
+    if (status < 0)
+        return status;
+    size_t count = recognition_methods(self->recognition, &methods);
+    if ((status = add_methods(self, methods, count, error)) < 0 ||
+        (status = watching_create(hub, max_watchers, &self->watching, error)) < 0)
         return status;
     count = watching_methods(self->watching, &methods);
     if ((status = add_methods(self, methods, count, error)) < 0 ||
@@ -79,6 +84,7 @@ void services_destroy(services *self)
     reflection_destroy(self->reflection);
     health_destroy(self->health);
     watching_destroy(self->watching);
+    recognition_destroy(self->recognition);
     service_names_finish(&self->names);
     memory_free(self->methods);
     memory_free(self);
@@ -88,6 +94,17 @@ size_t services_methods(const services *self, const call_method *const **out_met
 {
     *out_methods = self->methods;
     return self->method_count;
+}
+
+uint32_t services_operations_pending(const services *self)
+{
+    return recognition_operations_pending(self->recognition);
+}
+
+void services_watch(
+    services *self, void (*answered)(void *context, uint64_t latency_ms), void *context)
+{
+    recognition_watch(self->recognition, answered, context);
 }
 
 void services_drain(services *self)

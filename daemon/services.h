@@ -9,12 +9,14 @@
 #ifndef DAEMON_SERVICES_H
 #define DAEMON_SERVICES_H
 
+#include "daemon/call.h"
 #include "daemon/captions.h"
 #include "daemon/speech.h"
 
 typedef struct services services;
 
-/* Both borrowed until destroy.  max_watchers: of captions, at once.  Errors: MEMORY. */
+/* Both borrowed until destroy.  max_watchers: of captions, at once.  Errors: as of
+ * recognition_create. */
 steno_status services_create(speech *speech, captions *captions, uint32_t max_watchers,
     services **out_services, steno_error *error);
 /* NULL is fine. */
@@ -22,6 +24,11 @@ void services_destroy(services *self);
 
 /* They live until destroy. */
 size_t services_methods(const services *self, const call_method *const **out_methods);
+
+/* What the metrics want to know (recognition.h). */
+uint32_t services_operations_pending(const services *self);
+void services_watch(
+    services *self, void (*answered)(void *context, uint64_t latency_ms), void *context);
 
 /* Not healthy from now on.  The server's thread. */
 void services_drain(services *self);

@@ -1,10 +1,11 @@
 /*
- * Speech: the recognising services, Google's, Riva's and Vosk's, on one engine and one model.
+ * Speech: one engine and one model, and the sessions and streams that begin with them.  Of who asks
+ * for them, calls or captures, it knows nothing.
  *
  *     speech_create(&options, &speech, &error);
- *     count = speech_methods(speech, &methods);   for server_create
+ *     speech_begin_session(speech, &config, ready, context, &session, &error);
  *     ...
- *     speech_destroy(speech);                     after the server
+ *     speech_destroy(speech);                     after all sessions
  */
 #ifndef DAEMON_SPEECH_H
 #define DAEMON_SPEECH_H
@@ -12,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/call.h"
 #include "daemon/fingerprint.h"
 #include "daemon/log.h"
+#include "daemon/session.h"
 #include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/status.h"
@@ -33,9 +34,6 @@ typedef struct speech speech;
 
 /* Opens the model and starts the engine.  Errors as steno_model_open and steno_engine_create. */
 steno_status speech_create(const speech_options *options, speech **out_speech, steno_error *error);
-
-/* The methods served; they live until destroy. */
-size_t speech_methods(speech *speech, const call_method *const **out_methods);
 
 /* Changing the model, the precision, the chunk and the backlog while calls are under way:
  *
@@ -56,6 +54,9 @@ void speech_abandon(speech_change *change);
  * from others by its contents.  Any thread. */
 steno_model *speech_model(speech *speech);
 steno_model *speech_identify(speech *speech, char out_id[FINGERPRINT_BYTES]);
+/* A session with the model and settings of this moment; any thread.  As session_create. */
+steno_status speech_begin_session(speech *speech, const wire_config *config,
+    void (*ready)(void *context), void *context, session **out_session, steno_error *error);
 /* A stream of the engine's with the model and the chunk of this moment, whose model is in
  * *out_model, borrowed from the stream; options->chunk_ms 0: as for requests that name none.  As
  * steno_stream_create; any thread. */
@@ -63,16 +64,10 @@ steno_status speech_begin_stream(speech *speech, steno_stream_options *options,
     steno_stream **out_stream, const steno_model **out_model, steno_error *error);
 /* Whether streams that begin now get another model than this one; any thread. */
 bool speech_has_other_model(speech *speech, const steno_model *model);
-/* Operations that are not done; any thread. */
-uint32_t speech_operations_pending(speech *speech);
-/* Has `answered` called with the time from the end of a stream's audio to its last result, on the
- * server's thread.  Before the first call. */
-void speech_watch(
-    speech *speech, void (*answered)(void *context, uint64_t latency_ms), void *context);
 /* The engine, for its numbers; as long as speech. */
 const steno_engine *speech_engine(const speech *speech);
 
-/* After every call has ended.  NULL is fine. */
+/* After all sessions and streams.  NULL is fine. */
 void speech_destroy(speech *speech);
 
 #endif

@@ -16,13 +16,13 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/alarms.h"
-#include "daemon/speech_private.h"
+#include "daemon/recognition_private.h"
 
 /* How often a silence that may become too long is looked at. */
 enum { WATCH_MS = 100 };
 
 typedef struct streaming {
-    speech *speech;
+    recognition *all;
     const wire_protocol *protocol;
     call *call;
     wire_request request; /* of the message in hand: its audio is borrowed by the session */
@@ -44,20 +44,20 @@ typedef struct streaming {
 
 static void *begin(void *context, call *rpc)
 {
-    const speech_service *service = context;
+    const recognition_service *service = context;
     streaming *s = memory_allocate(1, sizeof *s);
     if (s == NULL) {
         call_finish(rpc, CALL_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    s->speech = service->speech;
+    s->all = service->all;
     s->protocol = service->protocol;
     s->call = rpc;
     wire_request_init(&s->request);
     wire_output_init(&s->output);
     wire_output_init(&s->partial);
-    s->speech->streams++;
-    s->speech->streams_total++;
+    s->all->streams++;
+    s->all->streams_total++;
     s->reading = true;
     call_read(rpc);
     return s;
@@ -66,7 +66,7 @@ static void *begin(void *context, call *rpc)
 static void end(void *context)
 {
     streaming *s = context;
-    s->speech->streams--;
+    s->all->streams--;
     session_destroy(s->session);
     wire_request_finish(&s->request);
     wire_output_finish(&s->output);
@@ -162,7 +162,7 @@ static void drain(streaming *s)
         } else {
             if (status < 0) {
                 send_held(s);
-                speech_fail(s->call, &error);
+                recognition_fail(s->call, &error);
             }
             return;
         }
@@ -199,7 +199,7 @@ static void advance(void *context)
     steno_error error;
     steno_status status = session_advance(s->session, &error);
     if (status < 0) {
-        speech_fail(s->call, &error);
+        recognition_fail(s->call, &error);
         return;
     }
     drain(s);
@@ -212,8 +212,8 @@ static void advance(void *context)
     if (s->ended && s->half_closed) {
         give_last(s);
         call_finish(s->call, CALL_OK, "");
-        if (s->speech->answered != NULL)
-            s->speech->answered(s->speech->answered_context, alarms_now_ms() - s->half_closed_ms);
+        if (s->all->answered != NULL)
+            s->all->answered(s->all->answered_context, alarms_now_ms() - s->half_closed_ms);
     } else if (!s->reading && !s->half_closed && call_can_write(s->call)) {
         s->reading = true;
         call_read(s->call);
@@ -228,8 +228,9 @@ static steno_status take_config(streaming *s, steno_error *error)
     if (s->session != NULL)
         return error_set(error, STENO_ERROR_ARGUMENT,
             "streaming_request: a configuration comes in the first message only");
-    speech_name_request(s->speech, s->call, &s->request.config);
-    return speech_begin_session(s->speech, &s->request.config, wake, s->call, &s->session, error);
+    recognition_name_request(s->all, s->call, &s->request.config);
+    return speech_begin_session(
+        s->all->speech, &s->request.config, wake, s->call, &s->session, error);
 }
 
 static steno_status take_request(streaming *s, steno_error *error)
@@ -259,7 +260,7 @@ static void message(void *context, const uint8_t *bytes, size_t size)
     if (status == STENO_OK)
         status = take_request(s, &error);
     if (status != STENO_OK)
-        speech_fail(s->call, &error);
+        recognition_fail(s->call, &error);
     else
         advance(s);
 }

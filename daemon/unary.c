@@ -2,12 +2,12 @@
  * are answered at once. */
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/speech_private.h"
+#include "daemon/recognition_private.h"
 
 /* ---- Recognition ---- */
 
 typedef struct unary {
-    speech *speech;
+    recognition *all;
     const wire_protocol *protocol;
     call *call;
     wire_request request; /* its audio is borrowed by the session */
@@ -17,19 +17,19 @@ typedef struct unary {
 
 static void *unary_begin(void *context, call *rpc)
 {
-    const speech_service *service = context;
+    const recognition_service *service = context;
     unary *u = memory_allocate(1, sizeof *u);
     if (u == NULL) {
         call_finish(rpc, CALL_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    u->speech = service->speech;
+    u->all = service->all;
     u->protocol = service->protocol;
     u->call = rpc;
     wire_request_init(&u->request);
     wire_output_init(&u->output);
-    u->speech->streams++;
-    u->speech->streams_total++;
+    u->all->streams++;
+    u->all->streams_total++;
     call_read(rpc);
     return u;
 }
@@ -37,7 +37,7 @@ static void *unary_begin(void *context, call *rpc)
 static void unary_end(void *context)
 {
     unary *u = context;
-    u->speech->streams--;
+    u->all->streams--;
     session_destroy(u->session);
     wire_request_finish(&u->request);
     wire_output_finish(&u->output);
@@ -72,7 +72,7 @@ static void unary_advance(void *context)
         if (!from.is_event)
             u->protocol->write_whole(&u->output, config, &from.result);
     if (status < 0) {
-        speech_fail(u->call, &error);
+        recognition_fail(u->call, &error);
     } else if (status == STENO_END) {
         u->protocol->write_whole_end(&u->output, config, session_audio_ms(u->session));
         respond(u->call, &u->output);
@@ -84,12 +84,12 @@ static void unary_message(void *context, const uint8_t *bytes, size_t size)
     unary *u = context;
     steno_error error;
     steno_status status = u->protocol->read_whole(&u->request, bytes, size, &error);
-    speech_name_request(u->speech, u->call, &u->request.config);
+    recognition_name_request(u->all, u->call, &u->request.config);
     if (status == STENO_OK)
-        status =
-            speech_begin_session(u->speech, &u->request.config, wake, u->call, &u->session, &error);
+        status = speech_begin_session(
+            u->all->speech, &u->request.config, wake, u->call, &u->session, &error);
     if (status != STENO_OK) {
-        speech_fail(u->call, &error);
+        recognition_fail(u->call, &error);
         return;
     }
     session_offer(u->session, u->request.audio, u->request.audio_size);
@@ -108,7 +108,7 @@ const call_method unary_method = {
 /* ---- Answers at once ---- */
 
 typedef struct answering {
-    const speech_answer *method;
+    const recognition_answer *method;
     call *call;
 } answering;
 
@@ -131,12 +131,11 @@ static void answer_message(void *context, const uint8_t *bytes, size_t size)
     steno_error error;
     wire_output output;
     wire_output_init(&output);
-    steno_status status =
-        a->method->answer(a->method->speech, a->call, bytes, size, &output, &error);
+    steno_status status = a->method->answer(a->method->all, a->call, bytes, size, &output, &error);
     if (status == STENO_OK)
         respond(a->call, &output);
     else
-        speech_fail(a->call, &error);
+        recognition_fail(a->call, &error);
     wire_output_finish(&output);
 }
 
