@@ -27,7 +27,7 @@
 
 #include "base/memory.h"
 #include "daemon/call_private.h"
-#include "daemon/connections.h"
+#include "system/connections.h"
 
 const char *call_status_name(call_status status)
 {
@@ -232,7 +232,7 @@ static void deliver(call *self, grpc_byte_buffer *buffer)
     grpc_slice_unref(all);
 }
 
-/* What has come whole is no flood (connections.h). */
+/* What has come whole is no flood (system/connections.h). */
 static void note_heard(call *self, bool may_send)
 {
     connections_heard(self->peer, (int)may_send - (int)self->may_send);

@@ -5,10 +5,10 @@
 #include <grpc/grpc.h>
 #include <stdatomic.h>
 
-#include "daemon/alarms.h"
 #include "daemon/call.h"
 #include "daemon/completion.h"
 #include "daemon/server.h"
+#include "system/alarms.h"
 
 /* Messages and bytes waiting to go out, the one under way included.  A message is never split, so
  * the last may go beyond. */
@@ -63,7 +63,7 @@ struct call {
     call_status status;
     char message[512];
 
-    bool may_send; /* more messages, for all that connections.h knows */
+    bool may_send; /* more messages, for all that system/connections.h knows */
     bool is_over;  /* gRPC has said so; what is out comes back, then the memory goes */
     int was_cancelled;
 

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/text.h"
+#include "system/text.h"
 
 static const char first_words[] = "retry: 2000\n\n", beat[] = "event: beat\ndata: {}\n\n";
 

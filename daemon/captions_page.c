@@ -8,12 +8,12 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "daemon/captions_access.h"
 #include "daemon/captions_feed.h"
 #include "daemon/captions_file.h"
 #include "daemon/page/pages.h"
-#include "daemon/text.h"
+#include "system/alarms.h"
+#include "system/text.h"
 
 #define ROOT "/captions"
 #define EVENTS "/events"

@@ -27,10 +27,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "daemon/heard.h"
 #include "steno/audio.h"
 #include "steno/stream.h"
+#include "system/alarms.h"
 
 enum {
     LOOK_MS = 1000,     /* between looks at what changes without a sound */

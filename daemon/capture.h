@@ -13,9 +13,9 @@
 
 #include "daemon/captions.h"
 #include "daemon/capture_options.h"
-#include "daemon/log.h"
 #include "daemon/sound.h"
 #include "daemon/speech.h"
+#include "system/log.h"
 
 /* What all captures share. */
 typedef struct capture_shared {

@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "daemon/capture.h"
+#include "system/alarms.h"
 
 enum { WAIT_STEP_MS = 10 };
 

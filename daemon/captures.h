@@ -13,8 +13,8 @@
 
 #include "daemon/captions.h"
 #include "daemon/capture_options.h"
-#include "daemon/log.h"
 #include "daemon/speech.h"
+#include "system/log.h"
 
 typedef struct captures captures;
 

@@ -7,10 +7,10 @@
 #ifndef DAEMON_HEARD_H
 #define DAEMON_HEARD_H
 
-#include "daemon/log.h"
 #include "daemon/wire.h"
+#include "system/log.h"
 
-/* Writes a final result, of the level info, if the log wants transcripts (log.h): nothing
+/* Writes a final result, of the level info, if the log wants transcripts (system/log.h): nothing
  * otherwise. What is too long for one entry goes into several, cut between words.  Whose it is: a
  * field and its value, "request_id" of a call or "capture".  Any thread. */
 void heard_final(log_sink *log, const char *whose, const char *id, const wire_result *result);

@@ -29,11 +29,11 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
-#include "daemon/connections.h"
 #include "daemon/http_private.h"
 #include "daemon/http_visitors.h"
-#include "daemon/listen.h"
+#include "system/alarms.h"
+#include "system/connections.h"
+#include "system/listen.h"
 
 /* Beside streams: monitors and pages, which are few and quick. */
 enum { CONNECTIONS = 32, TIMEOUT_SECONDS = 10, BACKLOG = 32 };

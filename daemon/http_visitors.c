@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "base/memory.h"
-#include "daemon/alarms.h"
+#include "system/alarms.h"
 
 struct http_visitor {
     http_visitor *next, *before;

@@ -16,12 +16,12 @@
 
 #include "base/error.h"
 #include "daemon/config.h"
-#include "daemon/log.h"
 #include "daemon/options.h"
-#include "daemon/parts.h"
-#include "daemon/reload.h"
-#include "daemon/systemd.h"
+#include "parts.h"
+#include "reload.h"
 #include "steno/steno.h"
+#include "system/log.h"
+#include "system/systemd.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 

@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "daemon/metrics.h"
 #include "steno/engine.h"
+#include "system/alarms.h"
 
 struct monitor {
     /* Constant after watch. */

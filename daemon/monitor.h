@@ -16,11 +16,11 @@
 
 #include "daemon/captions.h"
 #include "daemon/http.h"
-#include "daemon/log.h"
 #include "daemon/server.h"
 #include "daemon/services.h"
 #include "daemon/speech.h"
 #include "steno/status.h"
+#include "system/log.h"
 
 /* How often the server's thread must say that it is alive for /healthz to say so. */
 enum { MONITOR_BEAT_MS = 5000, MONITOR_DEAD_MS = 30000 };

@@ -17,8 +17,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "daemon/recognition_private.h"
+#include "system/alarms.h"
 
 enum { PAGE = 50, PAGE_MAX = 100 };
 

@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/connections.h"
-#include "daemon/listen.h"
 #include "steno/engine.h"
+#include "system/connections.h"
+#include "system/listen.h"
 
 /* Streams at once for each thread unless said otherwise: about half of what one core of the machine
  * in docs/measurements.md has the processor time for, so that no stream waits for long.  A bound

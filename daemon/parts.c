@@ -5,7 +5,7 @@
  * What a reload changes lies in the parts themselves, each behind its own lock or atomic: first all
  * prepare (which may fail), then all commit (which may not).
  */
-#include "daemon/parts.h"
+#include "parts.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -14,20 +14,20 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "daemon/auth.h"
 #include "daemon/captions_page.h"
 #include "daemon/captures.h"
 #include "daemon/certificates.h"
 #include "daemon/http.h"
-#include "daemon/inherited.h"
-#include "daemon/listen.h"
 #include "daemon/monitor.h"
 #include "daemon/server.h"
 #include "daemon/services.h"
 #include "daemon/speech.h"
-#include "daemon/systemd.h"
 #include "steno/engine.h"
+#include "system/alarms.h"
+#include "system/inherited.h"
+#include "system/listen.h"
+#include "system/systemd.h"
 
 /* Calls that don't recognise (health, reflection, operations) beside the streams. */
 #define OTHER_CALLS 256

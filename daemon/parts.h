@@ -11,14 +11,14 @@
 
 #include <stdbool.h>
 
-#include "daemon/log.h"
 #include "daemon/options.h"
 #include "steno/status.h"
+#include "system/log.h"
 
 typedef struct parts parts;
 
 /* options: complete; borrowed until destroy, as is the log.  sockets: how many the service manager
- * has handed over (systemd.h).  Errors: all that there can be, in words for a person. */
+ * has handed over (system/systemd.h).  Errors: all that there can be, in words for a person. */
 steno_status parts_create(const daemon_options *options, log_sink *log, unsigned sockets,
     parts **out_parts, steno_error *error);
 

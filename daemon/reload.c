@@ -1,4 +1,4 @@
-#include "daemon/reload.h"
+#include "reload.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/config.h"
-#include "daemon/systemd.h"
+#include "system/systemd.h"
 
 struct reload {
     reload_setting setting;

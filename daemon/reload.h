@@ -6,7 +6,7 @@
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H
 
-#include "daemon/parts.h"
+#include "parts.h"
 
 /* All borrowed until destroy. */
 typedef struct reload_setting {

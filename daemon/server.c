@@ -18,8 +18,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/connections.h"
 #include "daemon/server_limits.h"
+#include "system/connections.h"
 
 /* How long idle connections may take to go once the last call has ended. */
 #define GOODBYE_MS 500

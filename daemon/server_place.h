@@ -4,9 +4,9 @@
 
 #include <grpc/grpc.h>
 
-#include "daemon/listen.h"
 #include "daemon/server_tls.h"
 #include "steno/status.h"
+#include "system/listen.h"
 
 typedef struct server_place {
     listen_socket socket; /* zeroed for TCP */

@@ -5,13 +5,13 @@
 #include <grpc/grpc.h>
 #include <stdatomic.h>
 
-#include "daemon/alarms.h"
 #include "daemon/bell.h"
 #include "daemon/call_private.h"
 #include "daemon/completion.h"
 #include "daemon/server.h"
 #include "daemon/server_place.h"
 #include "daemon/server_tls.h"
+#include "system/alarms.h"
 
 typedef enum server_phase {
     SERVER_SERVING,

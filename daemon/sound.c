@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "steno/audio.h"
 #include "steno/microphone.h"
+#include "system/alarms.h"
 
 enum {
     BLOCKS_PER_SECOND = 10,

@@ -14,12 +14,12 @@
 #include <stdint.h>
 
 #include "daemon/fingerprint.h"
-#include "daemon/log.h"
 #include "daemon/session.h"
 #include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/status.h"
 #include "steno/stream.h"
+#include "system/log.h"
 
 typedef struct speech_options {
     const char *model_path; /* borrowed during create; NULL: steno_model_default_path() */

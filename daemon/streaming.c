@@ -15,8 +15,8 @@
  */
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "daemon/recognition_private.h"
+#include "system/alarms.h"
 
 /* How often a silence that may become too long is looked at. */
 enum { WATCH_MS = 100 };

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "daemon/alarms.h"
 #include "support/suite.h"
+#include "system/alarms.h"
 
 #define ENTRIES 40
 

@@ -2,9 +2,9 @@
 #include <check.h>
 #include <errno.h>
 
-#include "daemon/alarms.h"
 #include "daemon/bell.h"
 #include "support/suite.h"
+#include "system/alarms.h"
 
 static grpc_completion_queue *queue;
 static bell self;

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/listen.h"
 #include "support/suite.h"
+#include "system/listen.h"
 
 START_TEST(addresses)
 {

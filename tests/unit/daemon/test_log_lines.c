@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "daemon/heard.h"
-#include "daemon/log.h"
 #include "support/suite.h"
+#include "system/log.h"
 
 static log_sink log_under_test;
 static int kept, written;

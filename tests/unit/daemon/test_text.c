@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/text.h"
 #include "support/suite.h"
+#include "system/text.h"
 
 static char *written(void (*write)(FILE *file, const char *text), const char *text)
 {

@@ -8,8 +8,8 @@
  *
  * One thread.
  */
-#ifndef DAEMON_ALARMS_H
-#define DAEMON_ALARMS_H
+#ifndef SYSTEM_ALARMS_H
+#define SYSTEM_ALARMS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* A build without libsystemd: no service manager is told anything. */
-#include "daemon/systemd.h"
+#include "system/systemd.h"
 
 steno_status systemd_take_sockets(unsigned *out_count, steno_error *error)
 {

@@ -1,4 +1,4 @@
-#include "daemon/log.h"
+#include "system/log.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/systemd.h"
-#include "daemon/text.h"
+#include "system/systemd.h"
+#include "system/text.h"
 
 /* A message of nothing but characters to escape still fits a line. */
 enum { LINE_BYTES = 4096, END_BYTES = 8, MESSAGE_BYTES = 600, FIELD_BYTES = 512 };

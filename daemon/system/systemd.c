@@ -1,7 +1,7 @@
 /* Which line of log.c an entry comes from is of no use. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
-#include "daemon/systemd.h"
+#include "system/systemd.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "daemon/alarms.h"
+#include "system/alarms.h"
 
 #include <assert.h>
 #include <time.h>

@@ -11,8 +11,8 @@
  *
  * Any thread.  An entry is one write; what can't be written is lost.
  */
-#ifndef DAEMON_LOG_H
-#define DAEMON_LOG_H
+#ifndef SYSTEM_LOG_H
+#define SYSTEM_LOG_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -20,7 +20,7 @@
  * message of it came whole, and closes those for which that is more than honest clients have under
  * way: a little, and a message for each call that may still send one.
  */
-#include "daemon/connections.h"
+#include "system/connections.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -11,8 +11,8 @@
  * gRPC's C core takes connections from outside as plaintext only, so a socket must be one that this
  * machine alone reaches, unless plaintext beyond that is allowed.
  */
-#ifndef DAEMON_INHERITED_H
-#define DAEMON_INHERITED_H
+#ifndef SYSTEM_INHERITED_H
+#define SYSTEM_INHERITED_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  *     tls:HOST:PORT   TLS over TCP
  *     unix:PATH       a Unix socket, for its user and group
  */
-#ifndef DAEMON_LISTEN_H
-#define DAEMON_LISTEN_H
+#ifndef SYSTEM_LISTEN_H
+#define SYSTEM_LISTEN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "daemon/listen.h"
+#include "system/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

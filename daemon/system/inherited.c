@@ -1,4 +1,4 @@
-#include "daemon/inherited.h"
+#include "system/inherited.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/listen.h"
+#include "system/listen.h"
 
 /* Out of descriptors: how long until the next try. */
 enum { PAUSE_MS = 100 };

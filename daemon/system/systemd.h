@@ -5,8 +5,8 @@
  *
  * Any thread, but for systemd_take_sockets.
  */
-#ifndef DAEMON_SYSTEMD_H
-#define DAEMON_SYSTEMD_H
+#ifndef SYSTEM_SYSTEMD_H
+#define SYSTEM_SYSTEMD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -10,8 +10,8 @@
  * One limit for the process, so there is one server in it at a time.  accept4 (see connections.c)
  * may run on any thread.
  */
-#ifndef DAEMON_CONNECTIONS_H
-#define DAEMON_CONNECTIONS_H
+#ifndef SYSTEM_CONNECTIONS_H
+#define SYSTEM_CONNECTIONS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * Texts from outside, such as names, put into JSON, HTML and addresses.  What is not UTF-8 becomes
  * U+FFFD in the first two.  Write errors are the stream's (ferror).
  */
-#ifndef DAEMON_TEXT_H
-#define DAEMON_TEXT_H
+#ifndef SYSTEM_TEXT_H
+#define SYSTEM_TEXT_H
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "daemon/text.h"
+#include "system/text.h"
 
 #include <stdbool.h>
 #include <string.h>
