@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "daemon/http.h"
 #include "daemon/tokens.h"
+#include "http/http.h"
 
 /* Whether a Host header, "NAME", "NAME:PORT" or "[ADDRESS]:PORT", is one that only this machine
  * can have: an address, its name, localhost. */

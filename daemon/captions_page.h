@@ -26,7 +26,7 @@
 
 #include "daemon/auth.h"
 #include "daemon/captions.h"
-#include "daemon/http.h"
+#include "http/http.h"
 #include "steno/status.h"
 
 typedef struct captions_page captions_page;

@@ -25,7 +25,7 @@
 #include "daemon/auth.h"
 #include "daemon/captions.h"
 #include "daemon/captions_page.h"
-#include "daemon/http.h"
+#include "http/http.h"
 
 enum { WORDS = 4000, FIELDS = 5 };
 

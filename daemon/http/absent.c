@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "daemon/http.h"
+#include "http/http.h"
 
 steno_status http_create(const http_setting *setting, http **out_http, steno_error *error)
 {

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "daemon/http_private.h"
-#include "daemon/http_visitors.h"
+#include "http/private.h"
+#include "http/visitors.h"
 
 /* A reader who takes nothing for so long is gone. */
 enum { STREAM_TIMEOUT_SECONDS = 60, STREAM_PIECE_BYTES = 4096 };

@@ -5,8 +5,8 @@
  *
  * The HTTP thread's.
  */
-#ifndef DAEMON_HTTP_VISITORS_H
-#define DAEMON_HTTP_VISITORS_H
+#ifndef HTTP_VISITORS_H
+#define HTTP_VISITORS_H
 
 #include <microhttpd.h>
 #include <stdint.h>

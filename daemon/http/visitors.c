@@ -1,4 +1,4 @@
-#include "daemon/http_visitors.h"
+#include "http/visitors.h"
 
 #include <sys/socket.h>
 

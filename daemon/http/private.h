@@ -1,12 +1,12 @@
-/* What http.c (the server: socket, thread, streams at rest) and http_exchange.c (requests and
+/* What http.c (the server: socket, thread, streams at rest) and exchange.c (requests and
  * answers) know of each other. */
-#ifndef DAEMON_HTTP_PRIVATE_H
-#define DAEMON_HTTP_PRIVATE_H
+#ifndef HTTP_PRIVATE_H
+#define HTTP_PRIVATE_H
 
 #include <microhttpd.h>
 #include <stdatomic.h>
 
-#include "daemon/http.h"
+#include "http/http.h"
 
 #if MHD_VERSION < 0x00097002
 typedef int http_result;
@@ -51,7 +51,7 @@ void http_rest(http *self, http_exchange *exchange);
 /* Somebody has been woken.  Any thread. */
 void http_ring(http *self);
 
-/* ---- http_exchange.c: libmicrohttpd's callbacks; context is the http ---- */
+/* ---- exchange.c: libmicrohttpd's callbacks; context is the http ---- */
 
 http_result http_exchange_handle(void *context, struct MHD_Connection *connection, const char *path,
     const char *method, const char *version, const char *upload, size_t *upload_size, void **state);

@@ -10,7 +10,7 @@
  * libmicrohttpd does not look at suspended connections; their sockets are polled here, so that a
  * reader that has gone makes room at once and not when there is something to tell it.
  *
- * What takes too long to ask is ended from here, too (http_visitors.h).
+ * What takes too long to ask is ended from here, too (visitors.h).
  *
  * Rejected: libmicrohttpd's own thread, which nobody can make wake up for what is due in between;
  * a thread for each stream.
@@ -29,8 +29,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/http_private.h"
-#include "daemon/http_visitors.h"
+#include "http/private.h"
+#include "http/visitors.h"
 #include "system/alarms.h"
 #include "system/connections.h"
 #include "system/listen.h"

@@ -1,6 +1,6 @@
 /*
  * A small HTTP server: for those who watch over the daemon (monitor.h) and for readers of captions
- * (captions_page.h).  http.c and http_exchange.c are by libmicrohttpd; http_absent.c stands for
+ * (captions_page.h).  http.c and exchange.c are by libmicrohttpd; absent.c stands for
  * them in a build without.
  *
  * One thread of its own serves all.  Each request is offered to the handlers in their order, and
@@ -14,8 +14,8 @@
  *     fill: again, when woken, after HTTP_REST_MS at the latest
  *     close: the reader has gone, or fill has said HTTP_END, or the server ends
  */
-#ifndef DAEMON_HTTP_H
-#define DAEMON_HTTP_H
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>
