@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/call.h"
-#include "daemon/server.h"
+#include "server/call.h"
+#include "server/server.h"
 #include "steno/status.h"
 
 typedef struct auth_setting {

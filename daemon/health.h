@@ -14,8 +14,8 @@
 
 #include <stddef.h>
 
-#include "daemon/call.h"
 #include "daemon/service_names.h"
+#include "server/call.h"
 #include "steno/status.h"
 
 typedef struct health health;

@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 #include "daemon/captions.h"
-#include "daemon/server.h"
+#include "server/server.h"
 #include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/status.h"

@@ -15,10 +15,10 @@
 #include <stdint.h>
 
 #include "daemon/captions.h"
-#include "daemon/server.h"
 #include "daemon/services.h"
 #include "daemon/speech.h"
 #include "http/http.h"
+#include "server/server.h"
 #include "steno/status.h"
 #include "system/log.h"
 

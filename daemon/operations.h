@@ -10,9 +10,9 @@
 #ifndef DAEMON_OPERATIONS_H
 #define DAEMON_OPERATIONS_H
 
-#include "daemon/call.h"
 #include "daemon/speech.h"
 #include "daemon/wire.h"
+#include "server/call.h"
 
 enum { OPERATIONS_MAX = 256, OPERATIONS_KEPT_MS = 3600 * 1000 };
 

@@ -3,11 +3,11 @@
 #ifndef DAEMON_RECOGNITION_PRIVATE_H
 #define DAEMON_RECOGNITION_PRIVATE_H
 
-#include "daemon/call.h"
 #include "daemon/operations.h"
 #include "daemon/recognition.h"
 #include "daemon/speech.h"
 #include "daemon/wire.h"
+#include "server/call.h"
 
 struct recognition {
     /* Constant once calls come. */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/call.h"
+#include "server/call.h"
 #include "steno/status.h"
 
 typedef struct service_names {

@@ -9,9 +9,9 @@
 #ifndef DAEMON_SERVICES_H
 #define DAEMON_SERVICES_H
 
-#include "daemon/call.h"
 #include "daemon/captions.h"
 #include "daemon/speech.h"
+#include "server/call.h"
 
 typedef struct services services;
 

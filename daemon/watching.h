@@ -6,8 +6,8 @@
 #ifndef DAEMON_WATCHING_H
 #define DAEMON_WATCHING_H
 
-#include "daemon/call.h"
 #include "daemon/captions.h"
+#include "server/call.h"
 
 typedef struct watching watching;
 

@@ -29,7 +29,7 @@
 #include "daemon/descriptor_set.h"
 #include "daemon/health.h"
 #include "daemon/reflection.h"
-#include "daemon/server.h"
+#include "server/server.h"
 
 typedef struct session {
     call *call;

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <errno.h>
 
-#include "daemon/bell.h"
+#include "server/bell.h"
 #include "support/suite.h"
 #include "system/alarms.h"
 

@@ -9,7 +9,7 @@
 #include "daemon/descriptor_set.h"
 #include "daemon/health.h"
 #include "daemon/reflection.h"
-#include "daemon/server.h"
+#include "server/server.h"
 #include "support/suite.h"
 
 static char folder[32], socket_path[64], socket_address[80];

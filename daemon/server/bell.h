@@ -6,13 +6,13 @@
  *     bell_finish(&bell);
  *     grpc_completion_queue_shutdown(queue);
  */
-#ifndef DAEMON_BELL_H
-#define DAEMON_BELL_H
+#ifndef SERVER_BELL_H
+#define SERVER_BELL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "daemon/completion.h"
+#include "server/completion.h"
 #include "steno/status.h"
 
 typedef struct bell {

@@ -1,4 +1,4 @@
-#include "daemon/completion.h"
+#include "server/completion.h"
 
 static gpr_timespec deadline_of(uint64_t at_ms)
 {

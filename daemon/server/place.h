@@ -1,10 +1,10 @@
 /* A place where the server listens: an address, its port or the file of its socket. */
-#ifndef DAEMON_SERVER_PLACE_H
-#define DAEMON_SERVER_PLACE_H
+#ifndef SERVER_PLACE_H
+#define SERVER_PLACE_H
 
 #include <grpc/grpc.h>
 
-#include "daemon/server_tls.h"
+#include "server/tls.h"
 #include "steno/status.h"
 #include "system/listen.h"
 

@@ -8,8 +8,8 @@
  *     while (completion_take(queue, UINT64_MAX))
  *         ;
  */
-#ifndef DAEMON_COMPLETION_H
-#define DAEMON_COMPLETION_H
+#ifndef SERVER_COMPLETION_H
+#define SERVER_COMPLETION_H
 
 #include <grpc/grpc.h>
 #include <stdbool.h>

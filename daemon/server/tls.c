@@ -1,4 +1,4 @@
-#include "daemon/server_tls.h"
+#include "server/tls.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -12,7 +12,7 @@
  * cancelled read looks to gRPC's C core like a half close, so half_close may come just before an
  * end by cancellation.
  */
-#include "daemon/call.h"
+#include "server/call.h"
 
 #include <assert.h>
 #include <grpc/byte_buffer.h>
@@ -26,7 +26,7 @@
 #include <sys/random.h>
 
 #include "base/memory.h"
-#include "daemon/call_private.h"
+#include "server/call_private.h"
 #include "system/connections.h"
 
 const char *call_status_name(call_status status)

@@ -3,7 +3,7 @@
  * handlers can't start it themselves (gRPC takes locks), and polling a flag would wake an idle
  * machine for nothing: so a thread of its own, the ringer, waits for an eventfd and starts it.
  */
-#include "daemon/bell.h"
+#include "server/bell.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* gRPC's server with the limits that gRPC itself keeps. */
-#ifndef DAEMON_SERVER_LIMITS_H
-#define DAEMON_SERVER_LIMITS_H
+#ifndef SERVER_LIMITS_H
+#define SERVER_LIMITS_H
 
 #include <grpc/grpc.h>
 
-#include "daemon/server.h"
+#include "server/server.h"
 
 grpc_server *server_limits_create(const server_options *options);
 

@@ -1,4 +1,4 @@
-#include "daemon/server_place.h"
+#include "server/place.h"
 
 #include <grpc/grpc_security.h>
 #include <sys/stat.h>

@@ -1,16 +1,16 @@
-/* What server.c and server_calls.c share: the insides of the server. */
-#ifndef DAEMON_SERVER_PRIVATE_H
-#define DAEMON_SERVER_PRIVATE_H
+/* What server.c and calls.c share: the insides of the server. */
+#ifndef SERVER_PRIVATE_H
+#define SERVER_PRIVATE_H
 
 #include <grpc/grpc.h>
 #include <stdatomic.h>
 
-#include "daemon/bell.h"
-#include "daemon/call_private.h"
-#include "daemon/completion.h"
-#include "daemon/server.h"
-#include "daemon/server_place.h"
-#include "daemon/server_tls.h"
+#include "server/bell.h"
+#include "server/call_private.h"
+#include "server/completion.h"
+#include "server/place.h"
+#include "server/server.h"
+#include "server/tls.h"
 #include "system/alarms.h"
 
 typedef enum server_phase {

@@ -14,8 +14,8 @@
  * server's one thread for that call; none may block.  Reading is explicit: no call_read, and flow
  * control holds the client back.
  */
-#ifndef DAEMON_CALL_H
-#define DAEMON_CALL_H
+#ifndef SERVER_CALL_H
+#define SERVER_CALL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
  * Messages are taken uncompressed only: gRPC's C core expands a compressed one without a limit, and
  * audio doesn't shrink by gzip.
  */
-#include "daemon/server_limits.h"
+#include "server/limits.h"
 
 #include <grpc/compression.h>
 #include <stdint.h>

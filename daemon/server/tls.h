@@ -7,8 +7,8 @@
  *     server_tls_replace(tls, chain, key, client_ca, &error)
  *     server_tls_destroy(tls);                                after gRPC's server
  */
-#ifndef DAEMON_SERVER_TLS_H
-#define DAEMON_SERVER_TLS_H
+#ifndef SERVER_TLS_H
+#define SERVER_TLS_H
 
 #include <grpc/grpc_security.h>
 #include <stddef.h>

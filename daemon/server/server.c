@@ -2,14 +2,14 @@
  * One completion queue, one thread that takes from it.  Whatever gRPC returns carries an operation
  * (completion.h) that says whose it is; beside those of the calls there are
  *
- *     request    out from server_run on: the next call that a client begins (server_calls.c)
+ *     request    out from server_run on: the next call that a client begins (calls.c)
  *     stopped    gRPC has let go of all connections
  *     the bell's (bell.h), when another thread or a signal's handler wants something
  *
  *     SERVING --server_shutdown--> LEAVING --notice is over--> DRAINING --no stream left, or time
  * is up--> STOPPING --> STOPPED
  */
-#include "daemon/server_private.h"
+#include "server/private.h"
 
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
@@ -18,7 +18,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/server_limits.h"
+#include "server/limits.h"
 #include "system/connections.h"
 
 /* How long idle connections may take to go once the last call has ended. */

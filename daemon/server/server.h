@@ -8,10 +8,10 @@
  * What is over a limit is refused with RESOURCE_EXHAUSTED and a message that names the limit;
  * connections too many are closed.
  */
-#ifndef DAEMON_SERVER_H
-#define DAEMON_SERVER_H
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
 
-#include "daemon/call.h"
+#include "server/call.h"
 #include "steno/status.h"
 
 /* Why a call was refused before its service saw it. */

@@ -1,13 +1,13 @@
 /* What the server and its calls share: the insides of a call, and what each does for the other. */
-#ifndef DAEMON_CALL_PRIVATE_H
-#define DAEMON_CALL_PRIVATE_H
+#ifndef SERVER_CALL_PRIVATE_H
+#define SERVER_CALL_PRIVATE_H
 
 #include <grpc/grpc.h>
 #include <stdatomic.h>
 
-#include "daemon/call.h"
-#include "daemon/completion.h"
-#include "daemon/server.h"
+#include "server/call.h"
+#include "server/completion.h"
+#include "server/server.h"
 #include "system/alarms.h"
 
 /* Messages and bytes waiting to go out, the one under way included.  A message is never split, so

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/server_private.h"
+#include "server/private.h"
 
 static void enlist(server *self, call *one)
 {
