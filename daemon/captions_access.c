@@ -6,7 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "daemon/auth.h"
+#include "access/auth.h"
 
 #define COOKIE "steno-captions"
 

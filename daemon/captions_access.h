@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/tokens.h"
+#include "access/tokens.h"
 #include "http/http.h"
 
 /* Whether a Host header, "NAME", "NAME:PORT" or "[ADDRESS]:PORT", is one that only this machine

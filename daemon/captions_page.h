@@ -24,7 +24,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/auth.h"
+#include "access/auth.h"
 #include "daemon/captions.h"
 #include "http/http.h"
 #include "steno/status.h"

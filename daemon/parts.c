@@ -12,12 +12,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "access/auth.h"
+#include "access/certificates.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/auth.h"
 #include "daemon/captions_page.h"
 #include "daemon/captures.h"
-#include "daemon/certificates.h"
 #include "daemon/monitor.h"
 #include "daemon/services.h"
 #include "daemon/speech.h"

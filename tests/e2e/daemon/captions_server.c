@@ -21,8 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/auth.h"
 #include "base/memory.h"
-#include "daemon/auth.h"
 #include "daemon/captions.h"
 #include "daemon/captions_page.h"
 #include "http/http.h"

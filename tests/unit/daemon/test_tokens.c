@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/tokens.h"
 #include "base/memory.h"
-#include "daemon/tokens.h"
 #include "support/suite.h"
 
 /* SHA-256 of the bytes 00 01 ... 0f and "abc", by sha256sum. */

@@ -1,4 +1,4 @@
-#include "daemon/certificates.h"
+#include "access/certificates.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

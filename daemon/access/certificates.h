@@ -2,8 +2,8 @@
  * The certificates of TLS, as texts in PEM for the server, read from files and checked by OpenSSL's
  * libcrypto, so that what is wrong is said in words and before anything is changed.
  */
-#ifndef DAEMON_CERTIFICATES_H
-#define DAEMON_CERTIFICATES_H
+#ifndef ACCESS_CERTIFICATES_H
+#define ACCESS_CERTIFICATES_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/auth.h"
+#include "access/auth.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "access/tokens.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/tokens.h"
 
 /* How names of either kind begin, so that neither can be taken for the other or for an address. */
 #define TOKEN_PREFIX "token:"

@@ -1,4 +1,4 @@
-#include "daemon/tokens.h"
+#include "access/tokens.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

@@ -9,8 +9,8 @@
  * who watches over a daemon need not be able to use it.  A client is known by its token's name,
  * else its certificate's, else its address.
  */
-#ifndef DAEMON_AUTH_H
-#define DAEMON_AUTH_H
+#ifndef ACCESS_AUTH_H
+#define ACCESS_AUTH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  * token` writes the file.  Tokens have 256 random bits, so a plain hash tells nobody a token, and a
  * slow one would only slow calls down.  Lines that begin with # are comments.
  */
-#ifndef DAEMON_TOKENS_H
-#define DAEMON_TOKENS_H
+#ifndef ACCESS_TOKENS_H
+#define ACCESS_TOKENS_H
 
 #include <stddef.h>
 #include <stdint.h>
