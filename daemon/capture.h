@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "daemon/capture_options.h"
 #include "daemon/sound.h"
 #include "daemon/speech.h"

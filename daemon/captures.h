@@ -11,7 +11,7 @@
 #ifndef DAEMON_CAPTURES_H
 #define DAEMON_CAPTURES_H
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "daemon/capture_options.h"
 #include "daemon/speech.h"
 #include "system/log.h"

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "server/server.h"
 #include "steno/engine.h"
 #include "steno/model.h"

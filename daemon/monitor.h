@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "daemon/services.h"
 #include "daemon/speech.h"
 #include "http/http.h"

@@ -16,7 +16,7 @@
 #include "access/certificates.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/captions_page.h"
+#include "captions/page.h"
 #include "daemon/captures.h"
 #include "daemon/monitor.h"
 #include "daemon/services.h"

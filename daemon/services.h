@@ -9,7 +9,7 @@
 #ifndef DAEMON_SERVICES_H
 #define DAEMON_SERVICES_H
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "daemon/speech.h"
 #include "server/call.h"
 

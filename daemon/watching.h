@@ -1,12 +1,12 @@
 /*
  * steno.v1.Captions: clients that watch captures, over gRPC.  A call is a reader of the hub
- * (captions.h) with one message at a time on its way, so that what a slow client gets next is the
- * newest interim, and the finals that it has not had.
+ * (captions/captions.h) with one message at a time on its way, so that what a slow client gets next
+ * is the newest interim, and the finals that it has not had.
  */
 #ifndef DAEMON_WATCHING_H
 #define DAEMON_WATCHING_H
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "server/call.h"
 
 typedef struct watching watching;

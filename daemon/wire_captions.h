@@ -2,7 +2,7 @@
 #ifndef DAEMON_WIRE_CAPTIONS_H
 #define DAEMON_WIRE_CAPTIONS_H
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "daemon/wire.h"
 
 typedef struct wire_watch {

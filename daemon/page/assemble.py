@@ -42,6 +42,6 @@ def array(text):
 
 
 pathlib.Path(target).write_text(
-    '/* Generated. */\n#include "daemon/page/pages.h"\n\n'
+    '/* Generated. */\n#include "page/pages.h"\n\n'
     f"static const char html[] = {{\n{array(html)}\n}};\n"
     f'const page_text {name} = {{html, "{policy}"}};\n', encoding="ascii")

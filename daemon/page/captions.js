@@ -1,4 +1,4 @@
-/* Shows a capture's captions while they come (daemon/captions_feed.h has the events).  The address
+/* Shows a capture's captions while they come (daemon/captions/feed.h has the events).  The address
  * may say how: transparent=1, lines=N, size=PERCENT, theme=dark|light, align=center, clear=SECONDS,
  * interim=0, recent=N, hide-controls=1. */
 "use strict";

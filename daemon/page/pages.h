@@ -1,7 +1,7 @@
 /* The pages of captions, as they lie in this folder; each is put together with its style and script
  * when stenod is built (assemble.py). */
-#ifndef DAEMON_PAGE_PAGES_H
-#define DAEMON_PAGE_PAGES_H
+#ifndef PAGE_PAGES_H
+#define PAGE_PAGES_H
 
 typedef struct page_text {
     const char *html;   /* with {{KEY}} where something is to be filled in */

@@ -23,8 +23,8 @@
 
 #include "access/auth.h"
 #include "base/memory.h"
-#include "daemon/captions.h"
-#include "daemon/captions_page.h"
+#include "captions/captions.h"
+#include "captions/page.h"
 #include "http/http.h"
 
 enum { WORDS = 4000, FIELDS = 5 };

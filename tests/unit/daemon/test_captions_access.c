@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/captions_access.h"
+#include "captions/access.h"
 #include "support/suite.h"
 
 START_TEST(own_hosts)

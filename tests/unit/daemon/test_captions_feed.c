@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "daemon/captions_feed.h"
+#include "captions/feed.h"
 #include "support/suite.h"
 
 enum { HISTORY = 5, TEXT_BYTES = 20000 };

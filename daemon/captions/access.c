@@ -1,4 +1,4 @@
-#include "daemon/captions_access.h"
+#include "captions/access.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

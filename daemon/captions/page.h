@@ -4,7 +4,7 @@
  *
  *     /captions              the captures there are
  *     /captions/NAME         the captions of one, live
- *     /captions/NAME/events  what the page reads (captions_feed.h); Last-Event-ID, or ?after=ID,
+ *     /captions/NAME/events  what the page reads (feed.h); Last-Event-ID, or ?after=ID,
  *                            goes on after an event; else ?recent=N finals come first
  *     /captions/NAME.srt     what has been said, as far as it is kept; also .vtt, .txt
  *
@@ -19,13 +19,13 @@
  * The pages (daemon/page) are built in, each with its style and script inside, and may by their
  * content security policy load or run nothing else.
  */
-#ifndef DAEMON_CAPTIONS_PAGE_H
-#define DAEMON_CAPTIONS_PAGE_H
+#ifndef CAPTIONS_PAGE_H
+#define CAPTIONS_PAGE_H
 
 #include <stdbool.h>
 
 #include "access/auth.h"
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "http/http.h"
 #include "steno/status.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/captions_record.h"
+#include "captions/record.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/captions_page.h"
+#include "captions/page.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -8,10 +8,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/captions_access.h"
-#include "daemon/captions_feed.h"
-#include "daemon/captions_file.h"
-#include "daemon/page/pages.h"
+#include "captions/access.h"
+#include "captions/feed.h"
+#include "captions/file.h"
+#include "page/pages.h"
 #include "system/alarms.h"
 #include "system/text.h"
 

@@ -17,8 +17,8 @@
  * Ids grow over restarts of the process, too, if the clock does not go back: a reader that comes
  * back with the last id it got misses nothing that is still known and gets nothing twice.
  */
-#ifndef DAEMON_CAPTIONS_H
-#define DAEMON_CAPTIONS_H
+#ifndef CAPTIONS_CAPTIONS_H
+#define CAPTIONS_CAPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

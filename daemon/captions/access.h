@@ -2,8 +2,8 @@
  * Who may read captions over HTTP: tokens in headers, in a form, in a cookie; and which names a
  * request may call this machine by.
  */
-#ifndef DAEMON_CAPTIONS_ACCESS_H
-#define DAEMON_CAPTIONS_ACCESS_H
+#ifndef CAPTIONS_ACCESS_H
+#define CAPTIONS_ACCESS_H
 
 #include <stdbool.h>
 

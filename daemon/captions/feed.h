@@ -25,13 +25,13 @@
  * again.  The first beat comes after all that there was when the reader came; later ones say that
  * the connection lives when nothing else does.
  */
-#ifndef DAEMON_CAPTIONS_FEED_H
-#define DAEMON_CAPTIONS_FEED_H
+#ifndef CAPTIONS_FEED_H
+#define CAPTIONS_FEED_H
 
 #include <stdint.h>
 #include <stdio.h>
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "steno/status.h"
 
 /* How long a feed is silent at most. */

@@ -2,12 +2,12 @@
  * What a capture has heard, as far as it is kept, as a file of one of the formats of
  * steno/format.h.
  */
-#ifndef DAEMON_CAPTIONS_FILE_H
-#define DAEMON_CAPTIONS_FILE_H
+#ifndef CAPTIONS_FILE_H
+#define CAPTIONS_FILE_H
 
 #include <stdio.h>
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 #include "steno/format.h"
 #include "steno/status.h"
 

@@ -13,7 +13,7 @@
  * does not wait for what a reader does with it.  `wake` is called with the lock held:
  * captions_leave takes it, too, and so knows that none is under way.
  */
-#include "daemon/captions.h"
+#include "captions/captions.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -21,7 +21,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/captions_record.h"
+#include "captions/record.h"
 
 /* A final of the ring. */
 typedef struct kept {

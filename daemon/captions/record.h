@@ -2,10 +2,10 @@
  * What captures have published, as the hub keeps it (captions.c): an event in one block of memory
  * with the words and texts that it points to, counted by those who point to it.
  */
-#ifndef DAEMON_CAPTIONS_RECORD_H
-#define DAEMON_CAPTIONS_RECORD_H
+#ifndef CAPTIONS_RECORD_H
+#define CAPTIONS_RECORD_H
 
-#include "daemon/captions.h"
+#include "captions/captions.h"
 
 typedef struct captions_record {
     size_t holders; /* under the source's lock; the first is who made it */

@@ -1,4 +1,4 @@
-#include "daemon/captions_feed.h"
+#include "captions/feed.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

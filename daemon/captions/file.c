@@ -1,4 +1,4 @@
-#include "daemon/captions_file.h"
+#include "captions/file.h"
 
 #include <string.h>
 
