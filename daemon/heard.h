@@ -7,8 +7,8 @@
 #ifndef DAEMON_HEARD_H
 #define DAEMON_HEARD_H
 
-#include "daemon/wire.h"
 #include "system/log.h"
+#include "wire/wire.h"
 
 /* Writes a final result, of the level info, if the log wants transcripts (system/log.h): nothing
  * otherwise. What is too long for one entry goes into several, cut between words.  Whose it is: a

@@ -11,8 +11,8 @@
 #define DAEMON_OPERATIONS_H
 
 #include "daemon/speech.h"
-#include "daemon/wire.h"
 #include "server/call.h"
+#include "wire/wire.h"
 
 enum { OPERATIONS_MAX = 256, OPERATIONS_KEPT_MS = 3600 * 1000 };
 

@@ -6,8 +6,8 @@
 #include "daemon/operations.h"
 #include "daemon/recognition.h"
 #include "daemon/speech.h"
-#include "daemon/wire.h"
 #include "server/call.h"
+#include "wire/wire.h"
 
 struct recognition {
     /* Constant once calls come. */

@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/descriptors.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "proto/message_memory.h"
+#include "wire/descriptors.h"
 
 /* A question holds two names at most. */
 #define REQUEST_LIMIT_BYTES (256 << 10)

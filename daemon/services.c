@@ -4,12 +4,12 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/descriptor_set.h"
 #include "daemon/health.h"
 #include "daemon/recognition.h"
 #include "daemon/reflection.h"
 #include "daemon/service_names.h"
 #include "daemon/watching.h"
+#include "wire/descriptor_set.h"
 
 struct services {
     recognition *recognition;

@@ -15,9 +15,9 @@
 #ifndef DAEMON_SESSION_H
 #define DAEMON_SESSION_H
 
-#include "daemon/wire.h"
 #include "steno/engine.h"
 #include "system/log.h"
+#include "wire/wire.h"
 
 /* What all sessions share; its strings and objects are borrowed during create. */
 typedef struct session_setting {

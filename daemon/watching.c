@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/wire_captions.h"
+#include "wire/captions.h"
 
 enum { METHOD_LIST, METHOD_WATCH, METHOD_COUNT };
 

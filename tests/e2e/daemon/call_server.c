@@ -26,10 +26,10 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "daemon/descriptor_set.h"
 #include "daemon/health.h"
 #include "daemon/reflection.h"
 #include "server/server.h"
+#include "wire/descriptor_set.h"
 
 typedef struct session {
     call *call;

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "daemon/descriptor_set.h"
-#include "daemon/descriptors.h"
 #include "support/suite.h"
+#include "wire/descriptor_set.h"
+#include "wire/descriptors.h"
 
 static descriptors *files;
 static steno_error error;

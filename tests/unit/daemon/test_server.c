@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "daemon/descriptor_set.h"
 #include "daemon/health.h"
 #include "daemon/reflection.h"
 #include "server/server.h"
 #include "support/suite.h"
+#include "wire/descriptor_set.h"
 
 static char folder[32], socket_path[64], socket_address[80];
 static steno_error error;

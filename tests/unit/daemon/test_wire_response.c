@@ -5,8 +5,8 @@
 
 #include "base/memory.h"
 #include "bytes.h"
-#include "daemon/wire.h"
 #include "support/suite.h"
+#include "wire/wire.h"
 
 static wire_output output;
 static steno_error error;

@@ -4,7 +4,7 @@
 #define UNIT_DAEMON_WIRE_FIXTURE_H
 
 #include "bytes.h"
-#include "daemon/wire.h"
+#include "wire/wire.h"
 
 typedef steno_status (*reader)(wire_request *, const uint8_t *, size_t, steno_error *);
 

@@ -1,6 +1,6 @@
 /*
- * The wire: what the speech protocols say, as plain structs.  wire_google.c, wire_riva.c,
- * wire_vosk.c and wire_operations.c are the only code of speech that sees generated protobuf;
+ * The wire: what the speech protocols say, as plain structs.  google.c, riva.c,
+ * vosk.c and operations.c are the only code of speech that sees generated protobuf;
  * everything above them is the same for all protocols.
  *
  *     wire_request_init(&request);
@@ -15,8 +15,8 @@
  * Errors of the read functions are STENO_ERROR_ARGUMENT and name the field as the protocol does;
  * STENO_ERROR_LIMIT for a message that would take too much memory.  `error` is never NULL.
  */
-#ifndef DAEMON_WIRE_H
-#define DAEMON_WIRE_H
+#ifndef WIRE_WIRE_H
+#define WIRE_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
-/* The two halves of Google's protocol to each other: wire_google_request.c reads, wire_google.c
+/* The two halves of Google's protocol to each other: google_request.c reads, google.c
  * writes and has the tables. */
-#ifndef DAEMON_WIRE_GOOGLE_H
-#define DAEMON_WIRE_GOOGLE_H
+#ifndef WIRE_GOOGLE_H
+#define WIRE_GOOGLE_H
 
-#include "daemon/wire.h"
+#include "wire/wire.h"
 
 steno_status wire_google_read_streaming(
     wire_request *request, const uint8_t *bytes, size_t size, steno_error *error);

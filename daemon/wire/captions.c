@@ -1,4 +1,4 @@
-#include "daemon/wire_captions.h"
+#include "wire/captions.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* What the protocols share: memory for messages in and out, and checks of common fields. */
-#include "daemon/wire.h"
+#include "wire/wire.h"
 
 #include <ctype.h>
 #include <math.h>

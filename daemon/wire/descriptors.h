@@ -4,8 +4,8 @@
  *
  * Immutable after create; any thread.
  */
-#ifndef DAEMON_DESCRIPTORS_H
-#define DAEMON_DESCRIPTORS_H
+#ifndef WIRE_DESCRIPTORS_H
+#define WIRE_DESCRIPTORS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
  * A transcript's words, their lists of pointers and times are cut from the output's scratch memory
  * in one piece each, packed, and forgotten.
  */
-#include "daemon/wire_google.h"
+#include "wire/google.h"
 
 #include <string.h>
 

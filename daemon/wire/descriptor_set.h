@@ -1,7 +1,7 @@
 /* What proto/ describes, as a serialised google.protobuf.FileDescriptorSet that imports nothing
  * from outside; generated into the build folder. */
-#ifndef DAEMON_DESCRIPTOR_SET_H
-#define DAEMON_DESCRIPTOR_SET_H
+#ifndef WIRE_DESCRIPTOR_SET_H
+#define WIRE_DESCRIPTOR_SET_H
 
 #include <stddef.h>
 #include <stdint.h>

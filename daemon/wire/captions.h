@@ -1,9 +1,9 @@
 /* steno.v1.Captions as messages: requests in, captions out. */
-#ifndef DAEMON_WIRE_CAPTIONS_H
-#define DAEMON_WIRE_CAPTIONS_H
+#ifndef WIRE_CAPTIONS_H
+#define WIRE_CAPTIONS_H
 
 #include "captions/captions.h"
-#include "daemon/wire.h"
+#include "wire/wire.h"
 
 typedef struct wire_watch {
     char capture[128]; /* one that is longer is cut, and so found nowhere */

@@ -6,7 +6,7 @@
  *
  * Searches walk everything: there are a dozen files and few questions.
  */
-#include "daemon/descriptors.h"
+#include "wire/descriptors.h"
 
 #include <string.h>
 

@@ -3,13 +3,13 @@
  * fields: both are read as steno.v1's, and what Google's do not have is dropped for them, like any
  * unknown field.
  */
-#include "daemon/wire_google.h"
+#include "wire/google.h"
 
 #include <string.h>
 
 #include "base/error.h"
-#include "daemon/wire.h"
 #include "steno/v1/speech.pb-c.h"
+#include "wire/wire.h"
 
 typedef Google__Cloud__Speech__V1__RecognitionConfig google_config;
 typedef Google__Cloud__Speech__V1__RecognitionAudio google_audio;

@@ -1,5 +1,5 @@
 /* google.longrunning: operations as messages. */
-#include "daemon/wire.h"
+#include "wire/wire.h"
 
 #include <stdio.h>
 #include <string.h>

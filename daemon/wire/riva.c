@@ -1,6 +1,6 @@
 /* NVIDIA Riva: like Google's in shape, with other numbers, times in milliseconds and confidences as
  * logarithms. */
-#include "daemon/wire.h"
+#include "wire/wire.h"
 
 #include <math.h>
 #include <stdio.h>

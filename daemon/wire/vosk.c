@@ -1,6 +1,6 @@
 /* vosk-server: one response per audio message where partial results are on, texts without the
  * leading space, and always a final response at the end. */
-#include "daemon/wire.h"
+#include "wire/wire.h"
 
 #include <string.h>
 
