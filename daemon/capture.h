@@ -12,9 +12,9 @@
 #include <stdatomic.h>
 
 #include "captions/captions.h"
-#include "daemon/capture_options.h"
 #include "daemon/sound.h"
 #include "daemon/speech.h"
+#include "settings/capture_options.h"
 #include "system/log.h"
 
 /* What all captures share. */

@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "daemon/config.h"
-#include "daemon/options.h"
 #include "parts.h"
 #include "reload.h"
+#include "settings/config.h"
+#include "settings/options.h"
 #include "steno/steno.h"
 #include "system/log.h"
 #include "system/systemd.h"

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/options.h"
+#include "settings/options.h"
 #include "steno/status.h"
 #include "system/log.h"
 
@@ -32,10 +32,10 @@ void parts_shutdown(parts *parts, bool at_once);
 uint32_t parts_notice_seconds(const parts *parts);
 uint32_t parts_drain_seconds(const parts *parts);
 
-/* Changes to other settings, as far as options.h says that they reload, and reads again the files
- * that they name: everything is loaded and checked before anything is changed.  options are
- * borrowed for the time of the call.  One thread at a time, any but the server's: it may take as
- * long as loading a model.  On an error nothing has changed. */
+/* Changes to other settings, as far as settings/options.h says that they reload, and reads again
+ * the files that they name: everything is loaded and checked before anything is changed.  options
+ * are borrowed for the time of the call.  One thread at a time, any but the server's: it may take
+ * as long as loading a model.  On an error nothing has changed. */
 steno_status parts_reload(parts *parts, const daemon_options *options, steno_error *error);
 
 /* For the metrics: how a reload went as a whole, reading the settings included. */

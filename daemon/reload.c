@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/config.h"
+#include "settings/config.h"
 #include "system/systemd.h"
 
 struct reload {

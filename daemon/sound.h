@@ -16,7 +16,7 @@
 #ifndef DAEMON_SOUND_H
 #define DAEMON_SOUND_H
 
-#include "daemon/capture_options.h"
+#include "settings/capture_options.h"
 
 typedef struct sound sound;
 

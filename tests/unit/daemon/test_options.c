@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "daemon/config.h"
-#include "daemon/options.h"
+#include "settings/config.h"
+#include "settings/options.h"
 #include "support/suite.h"
 
 static daemon_options options;

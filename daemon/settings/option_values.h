@@ -3,8 +3,8 @@
  * The daemon's settings are one such object (options.h), each capture's another
  * (capture_options.h).
  */
-#ifndef DAEMON_OPTION_VALUES_H
-#define DAEMON_OPTION_VALUES_H
+#ifndef SETTINGS_OPTION_VALUES_H
+#define SETTINGS_OPTION_VALUES_H
 
 #include <stdbool.h>
 #include <stddef.h>

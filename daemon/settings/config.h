@@ -9,10 +9,10 @@
  * any section.  A list's key may be repeated.  [capture NAME] has keys of its own
  * (capture_options.h).
  */
-#ifndef DAEMON_CONFIG_H
-#define DAEMON_CONFIG_H
+#ifndef SETTINGS_CONFIG_H
+#define SETTINGS_CONFIG_H
 
-#include "daemon/options.h"
+#include "settings/options.h"
 #include "steno/status.h"
 
 /* The settings of all sources: command line, environment, the file that either names; completed,

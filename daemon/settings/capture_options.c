@@ -1,4 +1,4 @@
-#include "daemon/capture_options.h"
+#include "settings/capture_options.h"
 
 #include <errno.h>
 #include <string.h>

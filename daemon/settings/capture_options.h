@@ -8,10 +8,10 @@
  * A section for each, with one of device, file and fifo.  They stand in the file alone: neither
  * the command line nor the environment knows them.
  */
-#ifndef DAEMON_CAPTURE_OPTIONS_H
-#define DAEMON_CAPTURE_OPTIONS_H
+#ifndef SETTINGS_CAPTURE_OPTIONS_H
+#define SETTINGS_CAPTURE_OPTIONS_H
 
-#include "daemon/option_values.h"
+#include "settings/option_values.h"
 #include "steno/status.h"
 #include "steno/stream.h"
 

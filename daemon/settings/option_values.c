@@ -1,4 +1,4 @@
-#include "daemon/option_values.h"
+#include "settings/option_values.h"
 
 #include <stdlib.h>
 #include <string.h>

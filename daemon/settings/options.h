@@ -13,16 +13,16 @@
  *
  * Errors say where the value stands: "--threads", "STENOD_THREADS", "stenod.conf:12".
  */
-#ifndef DAEMON_OPTIONS_H
-#define DAEMON_OPTIONS_H
+#ifndef SETTINGS_OPTIONS_H
+#define SETTINGS_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "daemon/capture_options.h"
-#include "daemon/option_values.h"
+#include "settings/capture_options.h"
+#include "settings/option_values.h"
 #include "steno/model.h"
 #include "steno/status.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/options.h"
+#include "settings/options.h"
 
 #include <errno.h>
 #include <stdlib.h>
