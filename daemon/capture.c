@@ -27,7 +27,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/heard.h"
+#include "speech/heard.h"
 #include "steno/audio.h"
 #include "steno/stream.h"
 #include "system/alarms.h"

@@ -13,8 +13,8 @@
 
 #include "captions/captions.h"
 #include "daemon/sound.h"
-#include "daemon/speech.h"
 #include "settings/capture_options.h"
+#include "speech/speech.h"
 #include "system/log.h"
 
 /* What all captures share. */

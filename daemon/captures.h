@@ -12,8 +12,8 @@
 #define DAEMON_CAPTURES_H
 
 #include "captions/captions.h"
-#include "daemon/speech.h"
 #include "settings/capture_options.h"
+#include "speech/speech.h"
 #include "system/log.h"
 
 typedef struct captures captures;

@@ -16,9 +16,9 @@
 
 #include "captions/captions.h"
 #include "daemon/services.h"
-#include "daemon/speech.h"
 #include "http/http.h"
 #include "server/server.h"
+#include "speech/speech.h"
 #include "steno/status.h"
 #include "system/log.h"
 

@@ -10,8 +10,8 @@
 #ifndef DAEMON_OPERATIONS_H
 #define DAEMON_OPERATIONS_H
 
-#include "daemon/speech.h"
 #include "server/call.h"
+#include "speech/speech.h"
 #include "wire/wire.h"
 
 enum { OPERATIONS_MAX = 256, OPERATIONS_KEPT_MS = 3600 * 1000 };

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/speech.h"
 #include "server/call.h"
+#include "speech/speech.h"
 #include "steno/status.h"
 
 typedef struct recognition recognition;

@@ -5,8 +5,8 @@
 
 #include "daemon/operations.h"
 #include "daemon/recognition.h"
-#include "daemon/speech.h"
 #include "server/call.h"
+#include "speech/speech.h"
 #include "wire/wire.h"
 
 struct recognition {

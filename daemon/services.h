@@ -10,8 +10,8 @@
 #define DAEMON_SERVICES_H
 
 #include "captions/captions.h"
-#include "daemon/speech.h"
 #include "server/call.h"
+#include "speech/speech.h"
 
 typedef struct services services;
 

@@ -7,7 +7,7 @@
  *
  * What clients say comes into the log as fields only, and control characters in it are escaped: a
  * line is an entry.  Audio never comes into it, and transcripts only where that was asked for
- * (heard.h).
+ * (speech/heard.h).
  *
  * Any thread.  An entry is one write; what can't be written is lost.
  */

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/fingerprint.h"
+#include "speech/fingerprint.h"
 #include "support/suite.h"
 
 static char path[64];

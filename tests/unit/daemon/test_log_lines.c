@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/heard.h"
+#include "speech/heard.h"
 #include "support/suite.h"
 #include "system/log.h"
 

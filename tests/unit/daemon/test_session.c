@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "daemon/session.h"
+#include "speech/session.h"
 #include "support/suite.h"
 #include "support/tiny_model.h"
 

@@ -1,5 +1,5 @@
 /* The engine, and the model and settings that what begins now is recognised with. */
-#include "daemon/speech.h"
+#include "speech/speech.h"
 
 #include <pthread.h>
 #include <string.h>

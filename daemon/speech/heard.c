@@ -1,4 +1,4 @@
-#include "daemon/heard.h"
+#include "speech/heard.h"
 
 #include <assert.h>
 #include <inttypes.h>

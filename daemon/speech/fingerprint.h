@@ -1,6 +1,6 @@
 /* What tells files apart by their contents: the beginning of their SHA-256. */
-#ifndef DAEMON_FINGERPRINT_H
-#define DAEMON_FINGERPRINT_H
+#ifndef SPEECH_FINGERPRINT_H
+#define SPEECH_FINGERPRINT_H
 
 enum { FINGERPRINT_BYTES = 17 };
 

@@ -7,14 +7,14 @@
  *     ...
  *     speech_destroy(speech);                     after all sessions
  */
-#ifndef DAEMON_SPEECH_H
-#define DAEMON_SPEECH_H
+#ifndef SPEECH_SPEECH_H
+#define SPEECH_SPEECH_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/fingerprint.h"
-#include "daemon/session.h"
+#include "speech/fingerprint.h"
+#include "speech/session.h"
 #include "steno/engine.h"
 #include "steno/model.h"
 #include "steno/status.h"

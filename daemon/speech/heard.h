@@ -4,8 +4,8 @@
  *
  *     stenod: transcript request_id=4f0c... begin_ms=480 end_ms=2160 text="she had your dark suit"
  */
-#ifndef DAEMON_HEARD_H
-#define DAEMON_HEARD_H
+#ifndef SPEECH_HEARD_H
+#define SPEECH_HEARD_H
 
 #include "system/log.h"
 #include "wire/wire.h"

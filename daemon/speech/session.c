@@ -7,7 +7,7 @@
  *
  * Of several channels the finals come as they are made, each channel in its own order.
  */
-#include "daemon/session.h"
+#include "speech/session.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/heard.h"
+#include "speech/heard.h"
 #include "steno/stream.h"
 
 enum {

@@ -1,4 +1,4 @@
-#include "daemon/fingerprint.h"
+#include "speech/fingerprint.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>

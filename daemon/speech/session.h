@@ -12,8 +12,8 @@
  * One thread at a time; nothing waits, but destroy waits for a worker that has one of the streams
  * in hand.
  */
-#ifndef DAEMON_SESSION_H
-#define DAEMON_SESSION_H
+#ifndef SPEECH_SESSION_H
+#define SPEECH_SESSION_H
 
 #include "steno/engine.h"
 #include "system/log.h"
