@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "captions/page.h"
-#include "daemon/captures.h"
+#include "capture/captures.h"
 #include "daemon/monitor.h"
 #include "daemon/services.h"
 #include "http/http.h"

@@ -6,13 +6,13 @@
  *     capture_run(&capture);                  until shared.stopping
  *     capture_finish(&capture);
  */
-#ifndef DAEMON_CAPTURE_H
-#define DAEMON_CAPTURE_H
+#ifndef CAPTURE_CAPTURE_H
+#define CAPTURE_CAPTURE_H
 
 #include <stdatomic.h>
 
 #include "captions/captions.h"
-#include "daemon/sound.h"
+#include "capture/sound.h"
 #include "settings/capture_options.h"
 #include "speech/speech.h"
 #include "system/log.h"

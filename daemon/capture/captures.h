@@ -8,8 +8,8 @@
  *     captures_stop(captures, false);      when draining: last words, then readers get STENO_END
  *     captures_destroy(captures);          after all readers have left
  */
-#ifndef DAEMON_CAPTURES_H
-#define DAEMON_CAPTURES_H
+#ifndef CAPTURE_CAPTURES_H
+#define CAPTURE_CAPTURES_H
 
 #include "captions/captions.h"
 #include "settings/capture_options.h"

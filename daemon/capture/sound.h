@@ -13,8 +13,8 @@
  *
  * One thread; nothing waits.
  */
-#ifndef DAEMON_SOUND_H
-#define DAEMON_SOUND_H
+#ifndef CAPTURE_SOUND_H
+#define CAPTURE_SOUND_H
 
 #include "settings/capture_options.h"
 

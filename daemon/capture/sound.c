@@ -1,4 +1,4 @@
-#include "daemon/sound.h"
+#include "capture/sound.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -14,7 +14,7 @@
  * What a microphone has given waits in its process while the engine has no room; what there is no
  * room for in the end, that counts, and it is told as a gap.
  */
-#include "daemon/capture.h"
+#include "capture/capture.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "daemon/captures.h"
+#include "capture/captures.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/capture.h"
+#include "capture/capture.h"
 #include "system/alarms.h"
 
 enum { WAIT_STEP_MS = 10 };
