@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 #include "captions/captions.h"
-#include "daemon/services.h"
 #include "http/http.h"
 #include "server/server.h"
+#include "services/services.h"
 #include "speech/speech.h"
 #include "steno/status.h"
 #include "system/log.h"

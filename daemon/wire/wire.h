@@ -1,6 +1,6 @@
 /*
  * The wire: what the speech protocols say, as plain structs.  google.c, riva.c,
- * vosk.c and operations.c are the only code of speech that sees generated protobuf;
+ * vosk.c and services/operations.c are the only code of speech that sees generated protobuf;
  * everything above them is the same for all protocols.
  *
  *     wire_request_init(&request);

@@ -26,9 +26,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "daemon/health.h"
-#include "daemon/reflection.h"
 #include "server/server.h"
+#include "services/health.h"
+#include "services/reflection.h"
 #include "wire/descriptor_set.h"
 
 typedef struct session {

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "daemon/health.h"
-#include "daemon/reflection.h"
 #include "server/server.h"
+#include "services/health.h"
+#include "services/reflection.h"
 #include "support/suite.h"
 #include "wire/descriptor_set.h"
 

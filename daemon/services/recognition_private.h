@@ -1,11 +1,11 @@
 /* What the recognising services share: recognition.c makes it and lists the methods; streaming.c,
  * unary.c and operations.c serve them. */
-#ifndef DAEMON_RECOGNITION_PRIVATE_H
-#define DAEMON_RECOGNITION_PRIVATE_H
+#ifndef SERVICES_RECOGNITION_PRIVATE_H
+#define SERVICES_RECOGNITION_PRIVATE_H
 
-#include "daemon/operations.h"
-#include "daemon/recognition.h"
 #include "server/call.h"
+#include "services/operations.h"
+#include "services/recognition.h"
 #include "speech/speech.h"
 #include "wire/wire.h"
 

@@ -15,7 +15,7 @@
  */
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/recognition_private.h"
+#include "services/recognition_private.h"
 #include "system/alarms.h"
 
 /* How often a silence that may become too long is looked at. */

@@ -1,14 +1,14 @@
-#include "daemon/services.h"
+#include "services/services.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/health.h"
-#include "daemon/recognition.h"
-#include "daemon/reflection.h"
-#include "daemon/service_names.h"
-#include "daemon/watching.h"
+#include "services/health.h"
+#include "services/names.h"
+#include "services/recognition.h"
+#include "services/reflection.h"
+#include "services/watching.h"
 #include "wire/descriptor_set.h"
 
 struct services {

@@ -1,12 +1,12 @@
 /* The table of methods, those that are answered at once, and what all of them share. */
-#include "daemon/recognition.h"
+#include "services/recognition.h"
 
 #include <stdio.h>
 #include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/recognition_private.h"
+#include "services/recognition_private.h"
 
 #define GOOGLE "/google.cloud.speech.v1.Speech/"
 #define STENO "/steno.v1.Speech/"

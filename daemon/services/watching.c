@@ -1,4 +1,4 @@
-#include "daemon/watching.h"
+#include "services/watching.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * One answer for each question, in order; the next question is read once there is room for its
  * answer.  The messages of v1 and v1alpha have the same numbers and types, so v1's serve both.
  */
-#include "daemon/reflection.h"
+#include "services/reflection.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * (captions/captions.h) with one message at a time on its way, so that what a slow client gets next
  * is the newest interim, and the finals that it has not had.
  */
-#ifndef DAEMON_WATCHING_H
-#define DAEMON_WATCHING_H
+#ifndef SERVICES_WATCHING_H
+#define SERVICES_WATCHING_H
 
 #include "captions/captions.h"
 #include "server/call.h"

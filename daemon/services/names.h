@@ -2,8 +2,8 @@
  * The names of the services that a table of methods has: "package.Service" of the paths
  * "/package.Service/Method", each once, in alphabetical order.
  */
-#ifndef DAEMON_SERVICE_NAMES_H
-#define DAEMON_SERVICE_NAMES_H
+#ifndef SERVICES_NAMES_H
+#define SERVICES_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

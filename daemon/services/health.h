@@ -9,13 +9,13 @@
  *
  * The server's thread.
  */
-#ifndef DAEMON_HEALTH_H
-#define DAEMON_HEALTH_H
+#ifndef SERVICES_HEALTH_H
+#define SERVICES_HEALTH_H
 
 #include <stddef.h>
 
-#include "daemon/service_names.h"
 #include "server/call.h"
+#include "services/names.h"
 #include "steno/status.h"
 
 typedef struct health health;

@@ -6,8 +6,8 @@
  *     count = services_methods(services, &methods);        for server_create
  *     services_destroy(services);                          after the server
  */
-#ifndef DAEMON_SERVICES_H
-#define DAEMON_SERVICES_H
+#ifndef SERVICES_SERVICES_H
+#define SERVICES_SERVICES_H
 
 #include "captions/captions.h"
 #include "server/call.h"

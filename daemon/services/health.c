@@ -1,4 +1,4 @@
-#include "daemon/health.h"
+#include "services/health.h"
 
 #include <stdint.h>
 

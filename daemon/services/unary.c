@@ -2,7 +2,7 @@
  * are answered at once. */
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/recognition_private.h"
+#include "services/recognition_private.h"
 
 /* ---- Recognition ---- */
 

@@ -6,7 +6,7 @@
  * belong to the worker while the operation runs, and nobody changes them afterwards.  The engine's
  * threads take the mutex for the length of an assignment, to wake the worker.
  */
-#include "daemon/operations.h"
+#include "services/operations.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/recognition_private.h"
+#include "services/recognition_private.h"
 #include "system/alarms.h"
 
 enum { PAGE = 50, PAGE_MAX = 100 };

@@ -8,14 +8,14 @@
  *
  * The server's thread.
  */
-#ifndef DAEMON_REFLECTION_H
-#define DAEMON_REFLECTION_H
+#ifndef SERVICES_REFLECTION_H
+#define SERVICES_REFLECTION_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/service_names.h"
 #include "server/call.h"
+#include "services/names.h"
 #include "steno/status.h"
 
 typedef struct reflection reflection;

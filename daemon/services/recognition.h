@@ -7,8 +7,8 @@
  *     ...
  *     recognition_destroy(recognition);                     after the server
  */
-#ifndef DAEMON_RECOGNITION_H
-#define DAEMON_RECOGNITION_H
+#ifndef SERVICES_RECOGNITION_H
+#define SERVICES_RECOGNITION_H
 
 #include <stddef.h>
 #include <stdint.h>

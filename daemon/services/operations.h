@@ -7,8 +7,8 @@
  * server's thread.  What waits is bounded: OPERATIONS_MAX of them, OPERATIONS_MAX_BYTES of audio.
  * Nothing survives the process.
  */
-#ifndef DAEMON_OPERATIONS_H
-#define DAEMON_OPERATIONS_H
+#ifndef SERVICES_OPERATIONS_H
+#define SERVICES_OPERATIONS_H
 
 #include "server/call.h"
 #include "speech/speech.h"

@@ -1,4 +1,4 @@
-#include "daemon/service_names.h"
+#include "services/names.h"
 
 #include <stdint.h>
 #include <string.h>
