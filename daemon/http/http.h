@@ -1,6 +1,6 @@
 /*
- * A small HTTP server: for those who watch over the daemon (monitor.h) and for readers of captions
- * (captions/page.h).  http.c and exchange.c are by libmicrohttpd; absent.c stands for
+ * A small HTTP server: for those who watch over the daemon (monitoring/monitor.h) and for readers
+ * of captions (captions/page.h).  http.c and exchange.c are by libmicrohttpd; absent.c stands for
  * them in a build without.
  *
  * One thread of its own serves all.  Each request is offered to the handlers in their order, and

@@ -122,7 +122,7 @@ class Kubernetes(running.ServerTest):
         self.assertLess(int(metric["target"]["averageValue"]), int(self.setting("max-streams")))
         self.assertIn(metric["metric"]["name"],
                       self.files["prometheus-adapter.yaml"]["rules"]["custom"][0]["seriesQuery"])
-        source = (running.SOURCE / "daemon" / "metrics.c").read_text()
+        source = (running.SOURCE / "daemon" / "monitoring" / "metrics.c").read_text()
         self.assertIn('"' + metric["metric"]["name"] + '"', source)
         # What docs/operations.md says under Size.
         resources = self.container["resources"]

@@ -1,4 +1,4 @@
-#include "daemon/monitor.h"
+#include "monitoring/monitor.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/metrics.h"
+#include "monitoring/metrics.h"
 #include "steno/engine.h"
 #include "system/alarms.h"
 

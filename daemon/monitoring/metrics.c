@@ -1,4 +1,4 @@
-#include "daemon/metrics.h"
+#include "monitoring/metrics.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -7,8 +7,8 @@
  *     ... the server's hooks call monitor_ended, monitor_beat, monitor_drain ...
  *     monitor_destroy(monitor);                     after server and HTTP
  */
-#ifndef DAEMON_MONITOR_H
-#define DAEMON_MONITOR_H
+#ifndef MONITORING_MONITOR_H
+#define MONITORING_MONITOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,8 +9,8 @@
  *
  * docs/operations.md lists the names, which are not changed lightly: people's dashboards use them.
  */
-#ifndef DAEMON_METRICS_H
-#define DAEMON_METRICS_H
+#ifndef MONITORING_METRICS_H
+#define MONITORING_METRICS_H
 
 #include <stdbool.h>
 #include <stddef.h>
