@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "fixture.h"
 #include "support/suite.h"
-#include "wire_fixture.h"
 
 /* Google. */
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "fixture.h"
 #include "support/suite.h"
-#include "wire_fixture.h"
 
 START_TEST(test_audio)
 {

@@ -1,4 +1,4 @@
-#include "captions_fixture.h"
+#include "fixture.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "wire_fixture.h"
+#include "fixture.h"
 
 #include <check.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "captions_fixture.h"
+#include "fixture.h"
 #include "support/suite.h"
 
 enum { FINALS = 3000, READERS = 6 };

@@ -1,6 +1,6 @@
 /* Protobuf messages written by hand, field by field, independently of generated code. */
-#ifndef TEST_DAEMON_BYTES_H
-#define TEST_DAEMON_BYTES_H
+#ifndef UNIT_DAEMON_WIRE_BYTES_H
+#define UNIT_DAEMON_WIRE_BYTES_H
 
 #include <stdint.h>
 #include <string.h>

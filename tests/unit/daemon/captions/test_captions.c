@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "captions_fixture.h"
+#include "fixture.h"
 #include "support/suite.h"
 
 enum { HISTORY = 5 };
