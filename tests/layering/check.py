@@ -28,6 +28,23 @@ MAY_INCLUDE = {
     "recognizer": ["base", "audio/convert.h", "feature", "nn", "encoder", "decoder", "transcript"],
 }
 
+# The same for the folders of daemon/, beside the public headers, lib/base and proto/message_memory.h.
+# What lies in daemon/ itself puts all together and may include all.
+DAEMON_MAY_INCLUDE = {
+    "system": [],
+    "http": ["system"],
+    "server": ["system"],
+    "access": ["server"],
+    "page": [],
+    "captions": ["system", "http", "access", "page"],
+    "wire": ["captions/captions.h"],
+    "settings": ["system"],
+    "speech": ["system", "wire"],
+    "capture": ["system", "settings", "captions/captions.h", "speech"],
+    "services": ["system", "server", "captions/captions.h", "wire", "speech"],
+    "monitoring": ["system", "http", "server", "captions/captions.h", "speech", "services"],
+}
+
 # What needs a grant: the headers that declare it and the symbols that use it.
 ABILITIES = {
     "threads": (r"pthread\.h|threads\.h|semaphore\.h", r"pthread_|thrd_|mtx_|cnd_|sem_"),
@@ -99,11 +116,29 @@ IN_PUBLIC_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 NOT_FOR_PROGRAMS = ["flac", "kissfft", "mpg123", "onednn", "openmp", "opus", "portaudio",
                     "sndfile", "soxr"]
 
-# The daemon's sources that speak gRPC.  These see no generated messages, and the others no gRPC.
-DAEMON_GRPC = ["bell.c", "bell.h", "call.c", "call_private.h", "completion.c", "completion.h",
-               "server.c", "server_calls.c", "server_limits.c", "server_limits.h", "server_place.c",
-               "server_place.h", "server_private.h", "server_tls.c", "server_tls.h"]
-# The same in the client library.
+# What needs a grant in the daemon, and which folders and files have it.
+DAEMON_ABILITIES = {
+    "messages": (r"protobuf-c/.*|.*\.pb-c\.h", r"protobuf_c_|.*__(un)?pack$"),
+    "grpc": (r"grpc/.*", r"grpc_(?!_)|gpr_"),
+    "microhttpd": (r"microhttpd\.h", r"MHD_"),
+    "openssl": (r"openssl/.*", r"(BIO|CRYPTO|ERR|EVP|OPENSSL|PEM|X509)_"),
+    "systemd": (r"systemd/.*", r"sd_"),
+}
+DAEMON_GRANTS = {
+    "server": ["grpc"],
+    "wire": ["messages"],
+    "services/health.c": ["messages"],
+    "services/reflection.c": ["messages"],
+    "http": ["microhttpd"],
+    "access/certificates.c": ["openssl"],
+    "access/tokens.c": ["openssl"],
+    "speech/fingerprint.c": ["openssl"],
+    "system/systemd.c": ["systemd"],
+}
+# What other folders see of one that has a grant: these headers go without.
+DAEMON_FACES = ["server/call.h", "server/server.h", "http/http.h"]
+
+# Who speaks gRPC in the client library, and who sees messages.
 LIBRARY_GRPC = ["call.c", "network.c", "network_private.h"]
 LIBRARY_WIRE = ["wire.c", "wire_captions.c"]
 
@@ -151,11 +186,11 @@ def ability_of_header(name):
     return None
 
 
-def may_include(folder, name):
-    """Whether a source of lib/FOLDER may include "NAME"."""
+def may_include(folder, name, table):
+    """Whether a source of FOLDER may include "NAME", by one of the tables above."""
     if name.startswith(("steno/", folder + "/")):
         return True
-    return any(name == grant or name.startswith(grant + "/") for grant in MAY_INCLUDE[folder])
+    return any(name == grant or name.startswith(grant + "/") for grant in table[folder])
 
 
 def check_library_source(root, source):
@@ -168,7 +203,7 @@ def check_library_source(root, source):
     for line, name, quoted in includes_of(os.path.join(root, "lib", source)):
         where = f"lib/{source}:{line}"
         if quoted:
-            if not may_include(folder, name):
+            if not may_include(folder, name, MAY_INCLUDE):
                 yield f'{where}: lib/{folder} may not include "{name}"'
         elif name not in STANDARD:
             ability = ability_of_header(name)
@@ -222,18 +257,32 @@ def check_proto_source(root, source):
             yield f"proto/{source}:{line}: may not include {name}"
 
 
+def daemon_grants(source):
+    """The abilities of FOLDER/NAME, a source of daemon/."""
+    if source in DAEMON_FACES:
+        return []
+    return DAEMON_GRANTS.get(source, []) + DAEMON_GRANTS.get(os.path.dirname(source), [])
+
+
 def check_daemon_source(root, source):
+    """`source` is FOLDER/NAME, or NAME of what puts all together."""
+    folder = os.path.dirname(source)
+    if folder and folder not in DAEMON_MAY_INCLUDE:
+        yield f"daemon/{source}: a folder without rules; tests/layering/check.py states them"
+        return
     for line, name, quoted in includes_of(os.path.join(root, "daemon", source)):
         where = f"daemon/{source}:{line}"
-        generated = name.endswith(".pb-c.h")
-        allowed = name.startswith(("daemon/", "steno/", "base/")) or name in IN_PROTO
-        if quoted and not generated and not allowed:
-            yield f'{where}: the daemon may not include "{name}"'
-        elif generated and source in DAEMON_GRPC:
-            yield f"{where}: the gRPC layer may not see messages: {name}"
-        elif not quoted and name.startswith("grpc/") and source not in DAEMON_GRPC:
-            yield f"{where}: only {', '.join(DAEMON_GRPC)} may include <{name}>"
-        elif not quoted and ability_of_header(name) in NOT_FOR_PROGRAMS:
+        ability = next((ability for ability, (headers, _) in DAEMON_ABILITIES.items()
+                        if re.fullmatch(headers, name)), None)
+        if ability is not None:
+            if ability not in daemon_grants(source):
+                yield f"{where}: {name} needs the grant of {ability}"
+        elif quoted:
+            inside = (may_include(folder, name, DAEMON_MAY_INCLUDE) if folder else
+                      "/" not in name or name.split("/")[0] in DAEMON_MAY_INCLUDE)
+            if not inside and not name.startswith(("steno/", "base/")) and name not in IN_PROTO:
+                yield f'{where}: daemon/{folder} may not include "{name}"'
+        elif ability_of_header(name) in NOT_FOR_PROGRAMS:
             yield f"{where}: the daemon may not include <{name}>"
 
 
@@ -247,20 +296,22 @@ def check_words(root):
 
 
 def check_document(root):
-    """The table of docs/architecture.md grants what MAY_INCLUDE does."""
+    """The table of docs/architecture.md grants what MAY_INCLUDE and DAEMON_MAY_INCLUDE do."""
     rows, path = {}, os.path.join(root, "docs/architecture.md")
     if not os.path.exists(path):
         yield "docs/architecture.md: not there"
         return
     with open(path, encoding="utf-8") as document:
         for line in document:
-            match = re.match(r"\| `lib/(\w+)/` \|[^|]*\|([^|]*)\|", line)
+            match = re.match(r"\| `((?:lib|daemon)/\w+)/` \|[^|]*\|([^|]*)\|", line)
             if match:
                 rows[match[1]] = re.findall(r"`([^`]+)`", match[2])
-    for folder, grants in MAY_INCLUDE.items():
-        if sorted(rows.get(folder, ["no row"])) != sorted(grants):
-            yield (f"docs/architecture.md: lib/{folder} may include {rows.get(folder)} there and "
-                   f"{grants} in tests/layering/check.py")
+    for top, table in (("lib", MAY_INCLUDE), ("daemon", DAEMON_MAY_INCLUDE)):
+        for folder, grants in table.items():
+            shown = rows.get(f"{top}/{folder}", ["no row"])
+            if sorted(shown) != sorted(grants):
+                yield (f"docs/architecture.md: {top}/{folder} may include {shown} there and "
+                       f"{grants} in tests/layering/check.py")
 
 
 def check_readmes(root):
@@ -297,6 +348,9 @@ def check_rules(root):
     for source in GRANTS:
         if not os.path.exists(os.path.join(library, source)):
             violations.append(f"lib/{source}: granted something but not there")
+    for source in [*DAEMON_GRANTS, *DAEMON_FACES]:
+        if not os.path.exists(os.path.join(root, "daemon", source)):
+            violations.append(f"daemon/{source}: granted something but not there")
     violations += check_words(root)
     violations += check_document(root)
     violations += check_readmes(root)
@@ -311,22 +365,31 @@ def warn_of_long_files(root):
             print(f"warning: {source} has {lines} lines; is there a second idea inside?")
 
 
-def check_symbols(folder, archive):
-    """Violations of one static library, object by object."""
+def undefined_symbols(archive):
+    """(source, symbol) of what each object of a static library calls."""
     listing = subprocess.run(
         ["nm", "-A", "-u", archive], check=True, capture_output=True, text=True
     ).stdout
-    seen = set()
     for line in listing.splitlines():
         match = re.search(r"([^/:]+)\.o:\s+[Uwv] (\S+)$", line)
-        if match is None:
-            continue
-        # Names without their version ("@GLIBC_2.34") and fortification.
-        source, symbol = f"{folder}/{match[1]}", match[2].split("@")[0]
-        seen.add(source)
-        for ability, (_, symbols) in ABILITIES.items():
-            if re.match(symbols, symbol) and ability not in GRANTS.get(source, []):
-                yield f"lib/{source}: calls {symbol}, which needs the grant of {ability}"
+        if match is not None:
+            # Names without their version ("@GLIBC_2.34") and fortification.
+            yield match[1], match[2].split("@")[0]
+
+
+def check_symbols(folder, archive):
+    """Violations of one static library, object by object: of FOLDER of lib, or of daemon/FOLDER."""
+    of_daemon = folder.startswith("daemon/")
+    abilities = DAEMON_ABILITIES if of_daemon else ABILITIES
+    seen = False
+    for name, symbol in undefined_symbols(archive):
+        seen = True
+        source = f"{folder}/{name}"
+        grants = (daemon_grants(source[len("daemon/"):]) if of_daemon else GRANTS.get(source, []))
+        for ability, (_, symbols) in abilities.items():
+            if re.match(symbols, symbol) and ability not in grants:
+                place = source if of_daemon else f"lib/{source}"
+                yield f"{place}: calls {symbol}, which needs the grant of {ability}"
     if not seen:
         yield f"{archive}: nm names no object in it"
 

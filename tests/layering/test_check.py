@@ -16,9 +16,10 @@ import check  # noqa: E402  (found by the line above)
 COMPILER = os.environ.get("CC", "cc").split()
 
 
-def table(grants):
+def table(library=check.MAY_INCLUDE, daemon=check.DAEMON_MAY_INCLUDE):
     rows = "".join(
-        f"| `lib/{folder}/` | things | {', '.join(f'`{name}`' for name in names) or '-'} | |\n"
+        f"| `{top}/{folder}/` | things | {', '.join(f'`{name}`' for name in names) or '-'} | |\n"
+        for top, grants in (("lib", library), ("daemon", daemon))
         for folder, names in grants.items()
     )
     return "| folder | holds | may include | may not |\n|---|---|---|---|\n" + rows
@@ -31,13 +32,18 @@ class Tree(unittest.TestCase):
         temporary = tempfile.TemporaryDirectory()
         self.addCleanup(temporary.cleanup)
         self.root = temporary.name
-        self.write("docs/architecture.md", table(check.MAY_INCLUDE))
+        self.write("docs/architecture.md", table())
         self.write("examples/transcribe.c", "int main;\n")
         self.write("README.md", "```c\nint main;\n```\n")
         self.write("examples/transcribe_server.c", "int main;\n")
         self.write("clients/library/README.md", "```c\nint main;\n```\n")
         for source in check.GRANTS:
             self.write("lib/" + source, "#include <string.h>\n")
+        for source in [*check.DAEMON_GRANTS, *check.DAEMON_FACES]:
+            if "." in source:
+                self.write("daemon/" + source, "#include <string.h>\n")
+            else:
+                os.makedirs(os.path.join(self.root, "daemon", source), exist_ok=True)
         self.write("lib/include/steno/status.h", "#include <stdint.h>\n")
         self.write("lib/encoder/encoder.c", '#include "nn/ops.h"\n#include "encoder/x.h"\n')
         self.write("clients/steno/main.c", '#include "steno/steno.h"\n#include <unistd.h>\n')
@@ -119,15 +125,50 @@ class Rules(Tree):
             self.assert_one(self.rules(), "clients/steno/more.c:1", name.strip('"'))
 
     def test_the_daemon(self):
-        self.write("daemon/server.c", '#include <grpc/grpc.h>\n#include "daemon/server.h"\n')
-        self.write("daemon/wire.c", '#include "steno/v1/speech.pb-c.h"\n#include "base/error.h"\n')
+        self.write("daemon/server/server.c", '#include <grpc/grpc.h>\n#include "server/server.h"\n')
+        self.write("daemon/wire/wire.c", '#include "steno/v1/speech.pb-c.h"\n'
+                   '#include "proto/message_memory.h"\n#include "base/error.h"\n')
+        self.write("daemon/wire/captions.h", '#include "captions/captions.h"\n')
+        self.write("daemon/parts.c", '#include "parts.h"\n#include "wire/wire.h"\n')
         self.assertEqual(self.rules(), [])
-        for name in ('"nn/ops.h"', "<sndfile.h>", "<grpc/grpc.h>"):
-            self.write("daemon/other.c", f"\n#include {name}\n")
-            self.assert_one(self.rules(), "daemon/other.c:2", name.strip('"'))
-        self.write("daemon/other.c", "")
-        self.write("daemon/server.c", '#include "steno/v1/speech.pb-c.h"\n')
-        self.assert_one(self.rules(), "daemon/server.c:1", "speech.pb-c.h")
+        for name in ('"nn/ops.h"', "<sndfile.h>", "<grpc/grpc.h>", "<microhttpd.h>",
+                     "<openssl/evp.h>", "<systemd/sd-daemon.h>", '"grpc/health/v1/health.pb-c.h"',
+                     '"server/server.h"', '"parts.h"'):
+            with self.subTest(name=name):
+                self.write("daemon/speech/other.c", f"\n#include {name}\n")
+                self.assert_one(self.rules(), "daemon/speech/other.c:2", name.strip('"<>'))
+        self.write("daemon/speech/other.c", "")
+        self.write("daemon/server/server.c", '#include "steno/v1/speech.pb-c.h"\n')
+        self.assert_one(self.rules(), "daemon/server/server.c:1", "speech.pb-c.h")
+
+    def test_one_header_granted_in_the_daemon(self):
+        self.write("daemon/wire/bad.c", '#include "captions/page.h"\n')
+        self.assert_one(self.rules(), "daemon/wire/bad.c:1", "captions/page.h")
+
+    def test_what_puts_the_daemon_together(self):
+        for name in ('"nn/ops.h"', "<grpc/grpc.h>", '"steno/v1/speech.pb-c.h"'):
+            self.write("daemon/main.c", f"#include {name}\n")
+            self.assert_one(self.rules(), "daemon/main.c:1", name.strip('"<>'))
+
+    def test_what_others_see_of_a_folder_with_a_grant(self):
+        self.write("daemon/server/call.h", "#include <grpc/grpc.h>\n")
+        self.assert_one(self.rules(), "daemon/server/call.h:1", "grpc/grpc.h")
+
+    def test_a_folder_of_the_daemon_without_rules(self):
+        self.write("daemon/extra/new.c", "")
+        self.assert_one(self.rules(), "daemon/extra/new.c")
+
+    def test_a_grant_in_the_daemon_for_a_file_that_is_gone(self):
+        os.remove(os.path.join(self.root, "daemon/access/tokens.c"))
+        self.assert_one(self.rules(), "daemon/access/tokens.c")
+
+    def test_the_folders_of_the_daemon_go_one_way(self):
+        """An order in which each folder includes only what came before."""
+        before = []
+        for folder, grants in check.DAEMON_MAY_INCLUDE.items():
+            for grant in grants:
+                self.assertIn(grant.split("/")[0], before, folder)
+            before.append(folder)
 
     def test_the_client_library(self):
         self.write("clients/library/call.c", '#include <grpc/grpc.h>\n#include "own.h"\n')
@@ -136,7 +177,7 @@ class Rules(Tree):
                    '#include "proto/message_memory.h"\n')
         self.write("clients/library/include/steno/client.h", '#include "steno/status.h"\n')
         self.assertEqual(self.rules(), [])
-        for name in ('"daemon/wire.h"', '"nn/ops.h"', "<sndfile.h>", "<grpc/grpc.h>",
+        for name in ('"wire/wire.h"', '"nn/ops.h"', "<sndfile.h>", "<grpc/grpc.h>",
                      '"steno/v1/speech.pb-c.h"'):
             self.write("clients/library/other.c", f"\n#include {name}\n")
             self.assert_one(self.rules(), "clients/library/other.c:2", name.strip('"'))
@@ -147,10 +188,10 @@ class Rules(Tree):
     def test_what_both_sides_of_the_wire_share(self):
         self.write("proto/message_memory.c", '#include "proto/message_memory.h"\n'
                    '#include "base/memory.h"\n#include <protobuf-c/protobuf-c.h>\n')
-        self.write("daemon/wire.c", '#include "proto/message_memory.h"\n')
+        self.write("daemon/wire/wire.c", '#include "proto/message_memory.h"\n')
         self.assertEqual(self.rules(), [])
-        self.write("proto/message_memory.c", '#include "daemon/wire.h"\n')
-        self.assert_one(self.rules(), "proto/message_memory.c:1", "daemon/wire.h")
+        self.write("proto/message_memory.c", '#include "wire/wire.h"\n')
+        self.assert_one(self.rules(), "proto/message_memory.c:1", "wire/wire.h")
 
     def test_unfinished_words(self):
         for word in ("TO" + "DO", "FIX" + "ME", "Not Imple" + "mented", "st" + "ub"):
@@ -166,6 +207,9 @@ class Rules(Tree):
     def test_a_document_that_says_otherwise(self):
         self.write("docs/architecture.md", table({**check.MAY_INCLUDE, "nn": ["base", "audio"]}))
         self.assert_one(self.rules(), "docs/architecture.md", "lib/nn")
+        self.write("docs/architecture.md",
+                   table(daemon={**check.DAEMON_MAY_INCLUDE, "http": ["system", "captions"]}))
+        self.assert_one(self.rules(), "docs/architecture.md", "daemon/http")
 
     def test_a_document_without_a_folder(self):
         rows = {key: value for key, value in check.MAY_INCLUDE.items() if key != "audio"}
@@ -213,6 +257,19 @@ class Symbols(Tree):
         os.remove(os.path.join(self.root, "libmade.a"))
         self.assert_one(
             check.check_symbols("recognizer", self.archive("turn.c", text)), "turn.c")
+
+    def test_the_daemon(self):
+        for call in ("grpc_init", "gpr_free", "protobuf_c_message_unpack", "steno__v1__x__pack",
+                     "MHD_start_daemon", "EVP_sha256", "sd_notify"):
+            with self.subTest(call=call):
+                text = f"int {call}(int); int f(void) {{ return {call}(1); }}"
+                archive = self.archive("bad.c", text)
+                self.assert_one(
+                    check.check_symbols("daemon/speech", archive), "daemon/speech/bad.c", call)
+        text = "int grpc_x(int); int f(void) { return grpc_x(1); }"
+        os.remove(archive)
+        archive = self.archive("call.c", text)
+        self.assertEqual(list(check.check_symbols("daemon/server", archive)), [])
 
     def test_an_archive_without_objects(self):
         name = os.path.join(self.root, "libempty.a")
