@@ -82,6 +82,7 @@ static target understand(captions_page *self, const char *path)
 /* ---- Pages ---- */
 
 typedef struct page_part {
+    const page_text *text;
     captions_page *page;
     captions_source *source;
     const char *message;
@@ -122,15 +123,10 @@ static void write_part(const page_part *part, const char *key, size_t length, FI
         text_write_url(file, captions_name(part->source));
 }
 
-static void answer_page(
-    http_exchange *exchange, unsigned code, const page_text *one, const page_part *part)
+static steno_status write_page(const void *context, FILE *file)
 {
-    char *html = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&html, &size);
-    if (file == NULL)
-        return;
-    const char *at = one->html;
+    const page_part *part = context;
+    const char *at = part->text->html;
     for (const char *key; (key = strstr(at, "{{")) != NULL;) {
         size_t length = strcspn(key + 2, "}");
         fwrite(at, 1, (size_t)(key - at), file);
@@ -138,12 +134,13 @@ static void answer_page(
         at = key + 2 + length + 2;
     }
     fputs(at, file);
-    if (fclose(file) != 0) {
-        free(html);
-        return;
-    }
-    http_add_header(exchange, "Content-Security-Policy", one->policy);
-    http_answer(exchange, code, "text/html; charset=utf-8", html, size);
+    return STENO_OK;
+}
+
+static void answer_page(http_exchange *exchange, unsigned code, const page_part *part)
+{
+    http_add_header(exchange, "Content-Security-Policy", part->text->policy);
+    http_answer_written(exchange, code, "text/html; charset=utf-8", write_page, part);
 }
 
 /* ---- Tokens ---- */
@@ -155,31 +152,24 @@ static bool is_page(wanted what)
 
 static void refuse(captions_page *self, http_exchange *exchange, wanted what, const char *message)
 {
-    const page_part part = {.page = self, .message = message};
+    const page_part part = {&page_token, self, .message = message};
     http_add_header(exchange, "WWW-Authenticate", "Bearer");
     if (is_page(what))
-        answer_page(exchange, 401, &page_token, &part);
+        answer_page(exchange, 401, &part);
     else
         http_answer_text(exchange, 401, "a token is needed: \"Authorization: Bearer TOKEN\"\n");
 }
 
-/* To where the form was. */
-static void send_back(http_exchange *exchange, const target *to)
+/* Where the form was. */
+static steno_status write_address(const void *context, FILE *file)
 {
-    char *address = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&address, &size);
-    if (file == NULL)
-        return;
+    const target *to = context;
     fputs(ROOT, file);
     if (to->what == WANTED_PAGE) {
         fputc('/', file);
         text_write_url(file, captions_name(to->source));
     }
-    if (fclose(file) == 0)
-        http_add_header(exchange, "Location", address);
-    free(address);
-    http_answer_text(exchange, 303, "the token is right\n");
+    return STENO_OK;
 }
 
 static void take_token(captions_page *self, http_exchange *exchange, const target *to)
@@ -194,29 +184,31 @@ static void take_token(captions_page *self, http_exchange *exchange, const targe
         refuse(self, exchange, to->what, "This token is not valid.");
     } else {
         captions_access_set_cookie(exchange, ROOT, given);
-        send_back(exchange, to);
+        http_add_written_header(exchange, "Location", write_address, to);
+        http_answer_text(exchange, 303, "the token is right\n");
     }
 }
 
 /* ---- Files ---- */
 
 /* `attachment` with the name as it is for those who know UTF-8, for others with what is ASCII. */
-static void name_file(http_exchange *exchange, const char *name, const char *extension)
+static steno_status write_disposition(const void *context, FILE *file)
 {
-    char *value = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&value, &size);
-    if (file == NULL)
-        return;
+    const target *of = context;
+    const char *name = captions_name(of->source), *extension = steno_format_extension(of->format);
     fputs("attachment; filename=\"", file);
     for (const char *at = name; *at != '\0'; at++)
         fputc(*at < ' ' || *at > '~' || strchr("\"\\/%", *at) != NULL ? '_' : *at, file);
     fprintf(file, ".%s\"; filename*=UTF-8''", extension);
     text_write_url(file, name);
     fprintf(file, ".%s", extension);
-    if (fclose(file) == 0)
-        http_add_header(exchange, "Content-Disposition", value);
-    free(value);
+    return STENO_OK;
+}
+
+static steno_status write_file(const void *context, FILE *file)
+{
+    const target *of = context;
+    return captions_file_write(of->source, of->format, file, NULL);
 }
 
 static void answer_file(http_exchange *exchange, const target *to)
@@ -226,19 +218,8 @@ static void answer_file(http_exchange *exchange, const target *to)
         [STENO_FORMAT_SRT] = "application/x-subrip; charset=utf-8",
         [STENO_FORMAT_VTT] = "text/vtt; charset=utf-8",
     };
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        return;
-    steno_status status = captions_file_write(to->source, to->format, file, NULL);
-    if (fclose(file) != 0 || status < 0) {
-        free(text);
-        http_answer_text(exchange, 500, "no memory\n");
-        return;
-    }
-    name_file(exchange, captions_name(to->source), steno_format_extension(to->format));
-    http_answer(exchange, 200, types[to->format], text, size);
+    http_add_written_header(exchange, "Content-Disposition", write_disposition, to);
+    http_answer_written(exchange, 200, types[to->format], write_file, to);
 }
 
 /* ---- Events ---- */
@@ -321,13 +302,12 @@ static void answer_events(captions_page *self, http_exchange *exchange, captions
 
 static void answer(captions_page *self, http_exchange *exchange, const target *to)
 {
-    const page_part part = {.page = self, .source = to->source};
+    const page_text *text = to->what == WANTED_INDEX ? &page_index : &page_captions;
+    const page_part part = {text, self, to->source, NULL};
     switch (to->what) {
     case WANTED_INDEX:
-        answer_page(exchange, 200, &page_index, &part);
-        break;
     case WANTED_PAGE:
-        answer_page(exchange, 200, &page_captions, &part);
+        answer_page(exchange, 200, &part);
         break;
     case WANTED_EVENTS:
         answer_events(self, exchange, to->source);
@@ -349,8 +329,6 @@ bool captions_page_answer(void *context, http_exchange *exchange)
         (path[sizeof(ROOT) - 1] != '\0' && path[sizeof(ROOT) - 1] != '/'))
         return false;
     const target to = understand(self, path);
-    http_add_header(exchange, "Cross-Origin-Resource-Policy", "same-origin");
-    http_add_header(exchange, "Referrer-Policy", "no-referrer");
     if (host != NULL && !captions_access_is_own_host(host) && !auth_wants_token(self->auth))
         http_answer_text(exchange, 403,
             "without tokens this is to be asked for by an address or this machine's name alone\n");

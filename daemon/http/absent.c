@@ -1,6 +1,4 @@
 /* A build without libmicrohttpd: there never is a server, nor an exchange. */
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "http/http.h"
 
@@ -61,9 +59,14 @@ void http_add_header(http_exchange *self, const char *name, const char *value) {
 
 void http_answer_text(http_exchange *self, unsigned code, const char *text) {}
 
-void http_answer(http_exchange *self, unsigned code, const char *type, char *bytes, size_t size)
+void http_add_written_header(
+    http_exchange *self, const char *name, http_writer *write, const void *context)
 {
-    free(bytes);
+}
+
+void http_answer_written(
+    http_exchange *self, unsigned code, const char *type, http_writer *write, const void *context)
+{
 }
 
 void http_refuse_method(http_exchange *self, const char *methods) {}

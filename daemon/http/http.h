@@ -1,7 +1,7 @@
 /*
  * A small HTTP server: for those who watch over the daemon (monitoring/monitor.h) and for readers
- * of captions (captions/page.h).  http.c and exchange.c are by libmicrohttpd; absent.c stands for
- * them in a build without.
+ * of captions (captions/page.h).  It is by libmicrohttpd; absent.c stands for it in a
+ * build without.
  *
  * One thread of its own serves all.  Each request is offered to the handlers in their order, and
  * the first that takes it answers: at once, or with a stream, which goes on for as long as the
@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "steno/status.h"
 
@@ -70,12 +71,21 @@ bool http_has_room(const http_exchange *self);
 
 /* ---- What is answered: headers first, then one of the answers ---- */
 
-/* Copied; what is beyond the limits above is left out. */
+/* Every answer has headers that keep it out of caches, and out of other sites' pages (answer.c). */
+
+/* Writes a header's value, or a body, to a file in memory.  On an error, or one of the file's, the
+ * header is left out, and the answer is 500. */
+typedef steno_status http_writer(const void *context, FILE *file);
+
+/* Copied; what is beyond the limits above is left out.  The name is static. */
 void http_add_header(http_exchange *self, const char *name, const char *value);
+void http_add_written_header(
+    http_exchange *self, const char *name, http_writer *write, const void *context);
 /* One line of text; copied. */
 void http_answer_text(http_exchange *self, unsigned code, const char *text);
-/* bytes: [size], of the C library's allocation (open_memstream); taken. */
-void http_answer(http_exchange *self, unsigned code, const char *type, char *bytes, size_t size);
+/* type: for the header Content-Type. */
+void http_answer_written(
+    http_exchange *self, unsigned code, const char *type, http_writer *write, const void *context);
 /* 405: these methods alone, as "GET, HEAD". */
 void http_refuse_method(http_exchange *self, const char *methods);
 

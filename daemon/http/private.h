@@ -1,5 +1,5 @@
-/* What http.c (the server: socket, thread, streams at rest) and exchange.c (requests and
- * answers) know of each other. */
+/* What http.c (the server: socket, thread, streams at rest), exchange.c (requests) and answer.c
+ * know of each other. */
 #ifndef HTTP_PRIVATE_H
 #define HTTP_PRIVATE_H
 

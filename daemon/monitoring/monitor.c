@@ -2,7 +2,6 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -103,8 +102,9 @@ static bool is_ready(const monitor *self)
 
 /* ---- Metrics ---- */
 
-static void write_metrics(monitor *self, FILE *file)
+static steno_status write_metrics(const void *context, FILE *file)
 {
+    const monitor *self = context;
     char id[FINGERPRINT_BYTES];
     steno_model *model = speech_identify(self->speech, id);
     const steno_engine *engine = speech_engine(self->speech);
@@ -124,23 +124,10 @@ static void write_metrics(monitor *self, FILE *file)
     steno_model_get_info(model, &state.model);
     metrics_write(self->metrics, &state, file);
     steno_model_unref(model);
+    return STENO_OK;
 }
 
 /* ---- HTTP ---- */
-
-static void answer_metrics(monitor *self, http_exchange *exchange)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        return;
-    write_metrics(self, file);
-    if (fclose(file) == 0)
-        http_answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
-    else
-        free(text);
-}
 
 static void answer_state(http_exchange *exchange, bool is_good)
 {
@@ -157,7 +144,8 @@ bool monitor_answer(void *context, http_exchange *exchange)
     if (!http_is_reading(exchange))
         http_refuse_method(exchange, "GET, HEAD");
     else if (is_metrics)
-        answer_metrics(self, exchange);
+        http_answer_written(
+            exchange, 200, "text/plain; version=0.0.4; charset=utf-8", write_metrics, self);
     else
         answer_state(exchange, is_health ? is_alive(self) : is_ready(self));
     return true;
