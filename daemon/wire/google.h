@@ -1,5 +1,5 @@
-/* The two halves of Google's protocol to each other: google_request.c reads, google.c
- * writes and has the tables. */
+/* The two halves of Google's protocol to each other: google_request.c reads, google.c writes and
+ * has the tables. */
 #ifndef WIRE_GOOGLE_H
 #define WIRE_GOOGLE_H
 

@@ -161,6 +161,13 @@ class Metrics(MetricsTest):
         for method in ("POST", "PUT", "DELETE"):
             status, headers, _ = self.ask("/metrics", method, "x" * 100000)
             self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD"))
+        # Whatever the answer is, nobody keeps it, and no other site's page gets it.
+        for path in ("/metrics", "/healthz", "/"):
+            headers = self.ask(path)[1]
+            for name, value in (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+                                ("Cross-Origin-Resource-Policy", "same-origin"),
+                                ("Referrer-Policy", "no-referrer")):
+                self.assertEqual(headers.get(name), value, path)
         # Nonsense, and somebody who only sits there.
         for bytes_sent in (b"\0" * 1000, b"GET " + b"x" * 100000, b"GET /met"):
             with socket.create_connection(("127.0.0.1", self.port)) as other:
