@@ -135,8 +135,9 @@ DAEMON_GRANTS = {
     "speech/fingerprint.c": ["openssl"],
     "system/systemd.c": ["systemd"],
 }
-# What other folders see of one that has a grant: these headers go without.
-DAEMON_FACES = ["server/call.h", "server/server.h", "http/http.h"]
+# All that others see of a folder that has a grant; these headers go without.
+DAEMON_FACES = ["server/call.h", "server/server.h", "http/http.h", "wire/wire.h", "wire/captions.h",
+                "wire/descriptors.h", "wire/descriptor_set.h"]
 
 # Who speaks gRPC in the client library, and who sees messages.
 LIBRARY_GRPC = ["call.c", "network.c", "network_private.h"]
@@ -278,8 +279,11 @@ def check_daemon_source(root, source):
             if ability not in daemon_grants(source):
                 yield f"{where}: {name} needs the grant of {ability}"
         elif quoted:
+            other = os.path.dirname(name)
             inside = (may_include(folder, name, DAEMON_MAY_INCLUDE) if folder else
-                      "/" not in name or name.split("/")[0] in DAEMON_MAY_INCLUDE)
+                      not other or other in DAEMON_MAY_INCLUDE)
+            if other != folder and other in DAEMON_GRANTS:
+                inside = inside and name in DAEMON_FACES
             if not inside and not name.startswith(("steno/", "base/")) and name not in IN_PROTO:
                 yield f'{where}: daemon/{folder} may not include "{name}"'
         elif ability_of_header(name) in NOT_FOR_PROGRAMS:

@@ -153,6 +153,13 @@ class Rules(Tree):
     def test_what_others_see_of_a_folder_with_a_grant(self):
         self.write("daemon/server/call.h", "#include <grpc/grpc.h>\n")
         self.assert_one(self.rules(), "daemon/server/call.h:1", "grpc/grpc.h")
+        self.write("daemon/server/call.h", "")
+        self.write("daemon/services/one.c", '#include "server/call.h"\n')
+        self.assertEqual(self.rules(), [])
+        for source in ("daemon/services/one.c", "daemon/parts.c"):
+            self.write(source, '#include "server/private.h"\n')
+            self.assert_one(self.rules(), source, "server/private.h")
+            os.remove(os.path.join(self.root, source))
 
     def test_a_folder_of_the_daemon_without_rules(self):
         self.write("daemon/extra/new.c", "")
