@@ -1,6 +1,7 @@
 /*
  * A small HTTP server: for those who watch over the daemon (monitoring/monitor.h) and for readers
- * of captions (captions/page.h).  It is by libmicrohttpd; absent.c stands for it in a build without.
+ * of captions (captions/page.h).  It is by libmicrohttpd; absent.c stands for it in a build
+ * without.
  *
  * One thread of its own serves all.  Each request is offered to the handlers in their order, and
  * the first that takes it answers: at once, or with a stream, which goes on for as long as the

@@ -1,7 +1,7 @@
 /*
  * The wire: what the speech protocols say, as plain structs.  google.c, google_request.c, riva.c,
- * vosk.c and operations.c are the only code of speech that sees generated protobuf; everything above
- * them is the same for all protocols.
+ * vosk.c and operations.c are the only code of speech that sees generated protobuf; everything
+ * above them is the same for all protocols.
  *
  *     wire_request_init(&request);
  *     status = protocol->read_streaming(&request, bytes, size, &error);   for each message
