@@ -10,7 +10,9 @@ dropped and asked for anew.  Samples travel as 16-bit numbers through pipes: nei
 of which containers have little, nor the GPU is touched by the processes.
 """
 
+import contextlib
 import multiprocessing
+import os
 import queue
 
 import numpy as np
@@ -40,6 +42,18 @@ def _serve(number, requests, results, settings):
         results.put((number, key, [pcm16(piece) for piece in samples], *rest))
 
 
+@contextlib.contextmanager
+def _usual_allocation():
+    """Processes begun here give memory back.  What is good for training, to keep it for ever (README.md),
+    makes a loader grow without end: its pieces have other sizes each time and are freed by other threads."""
+    kept = os.environ.pop("MALLOC_CONF", None)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.environ["MALLOC_CONF"] = kept
+
+
 class Loader:
     """settings: those of open_sampler, but for the share."""
 
@@ -51,7 +65,8 @@ class Loader:
         for number, requests in enumerate(self._requests):
             each = (number, requests, self._results, dict(settings, share=(number, count)))
             process = context.Process(target=_serve, args=each, daemon=True)
-            process.start()
+            with _usual_allocation():
+                process.start()
             self._processes.append(process)
 
     def next(self, *key):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RECIPE = os.path.join(HERE, "..", "..", "models", "recipe")
@@ -91,6 +92,18 @@ class Folder(unittest.TestCase):
             self.assertGreater(unaligned, 0)
         finally:
             ahead.close()
+
+    def test_loaders_allocate_as_usual(self):
+        """However the process that trains does it: theirs would grow without end."""
+        with unittest.mock.patch.dict(os.environ, MALLOC_CONF="abort:false"):
+            ahead = loader.Loader(1, ahead=1, **self.settings)
+            self.assertEqual(os.environ["MALLOC_CONF"], "abort:false")
+            try:
+                ahead.next(False, 17.0, 0.0, False)
+                with open(f"/proc/{ahead._processes[0].pid}/environ", encoding="utf-8") as f:
+                    self.assertNotIn("MALLOC_CONF", f.read())
+            finally:
+                ahead.close()
 
     def test_a_loader_that_dies_is_noticed(self):
         loader._PATIENCE_S, patience = 1, loader._PATIENCE_S
