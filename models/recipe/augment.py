@@ -177,11 +177,11 @@ def overload(samples, excess_db):
 
 
 class Augment:
-    """noise: recordings of noise; speech: recordings for other voices, or None; random: a NumPy
-    generator.  One of these per Batch or per process: it keeps nothing."""
+    """noise: recordings of noise; speech: recordings for other voices, or None; music: recordings of
+    it, or None; random: a NumPy generator.  One of these per Batch or per process: it keeps nothing."""
 
-    def __init__(self, noise, level, random, speech=None):
-        self.noise, self.level, self.random, self.speech = noise, level, random, speech
+    def __init__(self, noise, level, random, speech=None, music=None):
+        self.noise, self.level, self.random, self.speech, self.recorded_music = noise, level, random, speech, music
 
     def _happens(self, chance):
         return self.random.random() < chance * self.level
@@ -193,9 +193,18 @@ class Augment:
         start = self.random.integers(len(piece) - count + 1)
         return piece[start : start + count]
 
+    def _piece(self, recordings, count):
+        rows = recordings.rows
+        return self._cut(recordings.samples(rows[self.random.integers(len(rows))]), count)
+
     def noise_piece(self, count):
-        rows = self.noise.rows
-        return self._cut(self.noise.samples(rows[self.random.integers(len(rows))]), count)
+        return self._piece(self.noise, count)
+
+    def music(self, count):
+        """Mostly recorded, where there is any; else what is made here, of tones alone."""
+        if self.recorded_music is not None and self.random.random() < 0.8:
+            return self._piece(self.recorded_music, count)
+        return self._stocked("music", count)
 
     def voices(self, count, but=None):
         """Three to six recordings at once, alike loud, of anybody `but` one speaker."""
@@ -218,7 +227,7 @@ class Augment:
             return self.noise_piece(count)
         if kind < 0.75 and self.speech is not None:
             return self.voices(count)
-        return self._stocked("coloured" if kind < 0.88 else "music", count)
+        return self._stocked("coloured", count) if kind < 0.88 else self.music(count)
 
     def speed(self, samples):
         """The samples, and how many of the old a new one stands for: 0.9, 1 or 1.1."""
@@ -258,7 +267,7 @@ class Augment:
     def quiet(self, count):
         """Sound without a word in it: digital silence, recorded or coloured noise, hum, tones, music."""
         random = self.random
-        kind = random.integers(7)
+        kind = random.integers(8)
         if kind == 0:
             return np.zeros(count, np.float32)
         level = 10 ** random.uniform(-4, -0.7)
@@ -269,8 +278,8 @@ class Augment:
         elif kind == 3:
             piece = self._tones(count) * np.float32(level)
         else:
-            sources = {4: lambda: self._stocked("coloured", count), 5: lambda: self._stocked("music", count)}
-            piece = sources.get(kind, lambda: self.noise_piece(count))()
+            sources = {4: lambda: self._stocked("coloured", count), 5: lambda: self.noise_piece(count)}
+            piece = sources.get(kind, lambda: self.music(count))()
             piece = piece * np.float32(0.3 * level / (loudness(piece) + 1e-6))
         return self.channel(piece) if self.level > 0 else np.clip(piece, -1, 1)
 

@@ -17,6 +17,7 @@ PHONES = (
 _LONG = {"AA", "AE", "AO", "AW", "AY", "ER", "EY", "IY", "OW", "OY", "UW", "S", "SH", "CH", "F", "Z"}
 _SHORT = {"AH", "IH", "D", "DH", "T", "V", "B", "G", "HH", "L", "R", "Y", "W"}
 _NO_TARGET = -100
+MUSIC = "music"  # the source of recordings that are music
 
 
 def _length(phone):
@@ -104,8 +105,16 @@ class Recordings:
 def noise_of(data, held_out=False):
     """The recorded noise to train with, or the eighth of it that is kept for measuring."""
     noise = Recordings(data, "noise")
-    noise.rows = [row for number, row in enumerate(noise.rows) if (number % 8 == 7) == held_out]
+    numbered = enumerate(noise.rows)
+    noise.rows = [row for number, row in numbered if row[3] != MUSIC and (number % 8 == 7) == held_out]
     return noise
+
+
+def music_of(data):
+    """What music.py has added to the noise, or None."""
+    music = Recordings(data, "noise")
+    music.rows = [row for row in music.rows if row[3] == MUSIC]
+    return music if music.rows else None
 
 
 class Batch:
@@ -149,8 +158,8 @@ class Sampler:
     """Endless batches of about `seconds` of audio, recordings of like length together.  Several with
     one seed and shares (0, n) to (n - 1, n) divide the batches of each epoch among them."""
 
-    def __init__(self, recordings, noise, seconds, config, seed, quiet_share=0.04, share=(0, 1)):
-        self.recordings, self.noise, self.seconds = recordings, noise, seconds
+    def __init__(self, recordings, noise, seconds, config, seed, quiet_share=0.05, share=(0, 1), music=None):
+        self.recordings, self.noise, self.music, self.seconds = recordings, noise, music, seconds
         self.config, self.quiet_share = config, quiet_share
         self.random = np.random.default_rng([seed, share[0]])
         self._seed, self._share, self._epochs = seed, share, {}
@@ -192,7 +201,7 @@ class Sampler:
         return self._make(self._queue.pop(), level, sample_units)
 
     def _make(self, rows, level, sample_units):
-        augment = Augment(self.noise, level, self.random, self.recordings)
+        augment = Augment(self.noise, level, self.random, self.recordings, self.music)
         samples, tokens, triggers, phones = [], [], [], []
         for row in rows:
             piece = self.recordings.samples(row)

@@ -18,7 +18,7 @@ import queue
 import numpy as np
 import torch
 
-from data import Batch, Recordings, Sampler, noise_of
+from data import Batch, Recordings, Sampler, music_of, noise_of
 from sound import pcm16
 
 _PATIENCE_S = 20  # between looks at whether the processes live
@@ -30,7 +30,7 @@ def open_sampler(data, dictionary, seconds, config, seed, share=(0, 1), part=1, 
     recordings.rows = recordings.rows[::part]
     if overfit:
         recordings.rows = [r for r in recordings.rows if r[0] in recordings.aligned][:overfit]
-    return Sampler(recordings, noise_of(data), seconds, config, seed, share=share)
+    return Sampler(recordings, noise_of(data), seconds, config, seed, share=share, music=music_of(data))
 
 
 def _serve(number, requests, results, settings):

@@ -178,6 +178,26 @@ class Whole(unittest.TestCase):
                 seen.add(bool(out.any()))
         self.assertEqual(seen, {True, False})
 
+    def test_music(self):
+        """Recorded music is heard where there is some, behind speech and alone."""
+        sine = np.sin(np.arange(90000) * 0.3).astype(np.float32)  # 764 Hz
+        recorded = Pieces(4, [10])
+        recorded.pieces = [sine]
+        heard = []
+        for level in (0.0, 1.0):
+            augmented = self.make(level)
+            self.assertLess(max(self.share(augmented.quiet(20000)) for _ in range(100)), 0.9)
+            augmented.recorded_music = recorded
+            heard.append(sum(self.share(augmented.quiet(20000)) > 0.9 for _ in range(200)))
+        self.assertTrue(all(15 < count < 80 for count in heard), heard)
+        backgrounds = [self.share(augmented.background(20000)) for _ in range(200)]
+        self.assertTrue(8 < sum(share > 0.9 for share in backgrounds) < 50)
+
+    @staticmethod
+    def share(samples):
+        """Of the energy, between 700 and 830 Hz."""
+        return band(samples, 700, 830) / (band(samples, 0, 8001) + 1e-12)
+
     def test_speed(self):
         """Faster and slower, with nothing folded back: above the old band's new edge there is silence."""
         lengths = set()
