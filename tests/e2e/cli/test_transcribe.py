@@ -324,7 +324,7 @@ class Interim(client.ClientTest):
         os.close(main)
         self.assertEqual(process.wait(), 0)
         text = shown.decode().replace("\r\n", "\n")
-        self.assertGreater(text.count("\r\x1b[K"), 1)
+        self.assertIn("\r\x1b[K", text)  # a busy machine shows few of the states between
         self.assertNotIn("x real time", text)
         for line in text.split("\r\x1b[K"):
             self.assertLess(len(line.splitlines()[0]) if line else 0, 80)
