@@ -285,7 +285,7 @@ class Recognition(client.ClientTest):
 class Interim(client.ClientTest):
     def setUp(self):
         super().setUp()
-        self.path = write_wav(self.folder / "long.wav", [noise(12, seed=9)])
+        self.path = write_wav(self.folder / "long.wav", [noise(40, seed=9)])
         self.final = self.succeed("transcribe", self.path)
 
     def test_in_a_pipe(self):
@@ -324,7 +324,7 @@ class Interim(client.ClientTest):
         os.close(main)
         self.assertEqual(process.wait(), 0)
         text = shown.decode().replace("\r\n", "\n")
-        self.assertIn("\r\x1b[K", text)  # a busy machine shows few of the states between
+        self.assertGreater(text.count("\r\x1b[K"), 1)
         self.assertNotIn("x real time", text)
         for line in text.split("\r\x1b[K"):
             self.assertLess(len(line.splitlines()[0]) if line else 0, 80)
