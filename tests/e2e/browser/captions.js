@@ -17,6 +17,8 @@ async function say(...words) {
 }
 
 const seen = { messages: [], strangers: [] };
+/* What the browser itself says in this scene, whenever it comes to. */
+let natural = null;
 
 /* A page that is watched: whatever it says, wherever it goes. */
 async function open(browser, address, { width = 1280, height = 720, ...options } = {}) {
@@ -187,6 +189,8 @@ const scenes = {
 
     /* The daemon goes away and comes back; the page goes on. */
     async back(browser) {
+        /* Of a server that is away. */
+        natural = /Failed to load resource|ERR_/;
         const page = await open(browser, "/captions/desk");
         await say("final", "desk", 1000, "before it went");
         await until(page, "before it went");
@@ -201,11 +205,10 @@ const scenes = {
         await until(page, "and again");
         await statusBecomes(page, "Starting");
         seen.last = await shown(page);
-        /* What the browser itself says of a server that is away. */
-        seen.messages = seen.messages.filter((text) => !/Failed to load resource|ERR_/.test(text));
     },
 
     async tokens(browser) {
+        natural = /401/;
         const page = await open(browser, "/captions/desk?size=50");
         seen.asked = await page.getByRole("heading").textContent();
         await picture(page, "token");
@@ -226,8 +229,8 @@ const scenes = {
         seen.handed = other.url().slice(origin.length);
 
         await say("revoke");
-        await page.getByRole("heading", { name: "A token is needed" }).waitFor();
-        seen.messages = seen.messages.filter((text) => !/401/.test(text));
+        for (const one of [page, other])
+            await one.getByRole("heading", { name: "A token is needed" }).waitFor();
     },
 
     /* Of a microphone, which goes away and comes back. */
@@ -263,6 +266,7 @@ const scenes = {
     });
     await scenes[scene](browser);
     await browser.close();
+    seen.messages = seen.messages.filter((text) => !natural?.test(text));
     console.log(JSON.stringify(seen));
     process.exit(0);
 })().catch((error) => {
