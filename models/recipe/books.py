@@ -142,7 +142,7 @@ def files_of(clones):
     """(path, bytes) of every text of the collection."""
     name, commit = COLLECTION
     with Repository(clones, name) as repository:
-        for blob, path in repository.texts(commit):
+        for blob, path in repository.listing(commit, ".txt"):
             try:
                 yield path, repository.read_object(blob)
             except ValueError:  # a copy without its largest files

@@ -2,6 +2,7 @@
 
     python3 manifests.py --clones CLONES --data DATA --out DATA/rows.tsv
     python3 more.py --rows DATA/rows.tsv --clones CLONES --data DATA
+    python3 manifests.py --clones CLONES --data DATA --untranscribed --out DATA/untranscribed.tsv
 
 CLONES holds bare clones of the repositories below, as more.py reads them; a repository stands here with
 the commit that was read.  What the index of DATA has already, and sentences of dev, are passed over.
@@ -10,6 +11,8 @@ the commit that was read.  What the index of DATA has already, and sentences of 
   219 speakers.
 - nadichathu/whisper-banking-asr-optimization: MInDS-14 (D. Gerz et al. 2021, arXiv 2104.08524, CC BY 4.0), the
   English part: what people say to a bank's telephone.  Its transcripts come from a machine; sift.py takes out the worst.
+- korliu/whisper, with --untranscribed, for own_labels.py: clips of Common Voice 13 (CC0) that stand in none of
+  the tables beside them, which would say who speaks and what.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import csv
 import io
 import json
 import os
+import re
 
 from more import Repository
 from text import normalise
@@ -49,6 +53,20 @@ CORPORA = (
 )
 
 
+UNTRANSCRIBED = ("korliu/whisper", "d03c14561ed7e5e354d76259a7606df7b6e68b0c")
+
+
+def untranscribed(repository, commit, known):
+    """Rows of the clips of Common Voice that no table names, and whose names are not known."""
+    with repository as files:
+        tables = "".join(files.read(commit, f"dataset/{name}.tsv").decode()
+                         for name in ("validated", "invalidated", "testing_data"))
+        named = set(re.findall(r"common_voice_en_\d+", "\n".join([tables, *known])))
+        for _, path in files.listing(commit, ".mp3"):
+            if os.path.splitext(os.path.basename(path))[0] not in named:
+                yield [path, "commonvoice", "", "0", "", ""]
+
+
 def rows_of(repository, commit, corpus, known, dev_texts):
     """Rows (lists in the order of HEADER) of the recordings whose names are not known."""
     with repository as files:
@@ -69,6 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clones", required=True)
     parser.add_argument("--data", required=True)
+    parser.add_argument("--untranscribed", action="store_true", help="those without transcripts instead")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
 
@@ -76,9 +95,14 @@ def main():
     dev_names, dev_texts = read_index(os.path.join(arguments.data, "dev.tsv"))
     with open(arguments.out, "w", encoding="utf-8") as out:
         out.write("\t".join(HEADER) + "\n")
-        for name, commit, corpus in CORPORA:
+        for name, commit, corpus in [(*UNTRANSCRIBED, None)] if arguments.untranscribed else CORPORA:
+            repository = Repository(arguments.clones, name)
+            if arguments.untranscribed:
+                rows = untranscribed(repository, commit, known | dev_names)
+            else:
+                rows = rows_of(repository, commit, corpus, known | dev_names, dev_texts)
             count = 0
-            for row in rows_of(Repository(arguments.clones, name), commit, corpus, known | dev_names, dev_texts):
+            for row in rows:
                 out.write("\t".join([name, commit] + row) + "\n")
                 count += 1
             print(f"{name}: {count} recordings")

@@ -21,8 +21,8 @@ import random
 import subprocess
 import sys
 
-from prepare import RATE_HZ
-from sound import decode, pcm16, trim
+from index import Index
+from sound import RATE_HZ, decode, pcm16, trim
 from text import normalise
 
 
@@ -61,13 +61,13 @@ class Repository:
         content = self.process.stdout.read(int(header[2]) + 1)
         return content[:-1]
 
-    def texts(self, commit):
-        """(object, path) of all .txt files of the commit."""
+    def listing(self, commit, ending):
+        """(object, path) of the commit's files whose names end so."""
         command = ["git", "--git-dir", self.place, "ls-tree", "-r", "-z", commit]
         listing = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode("utf-8", "replace")
         for entry in listing.split("\0"):
             about, _, path = entry.partition("\t")
-            if path.endswith(".txt"):
+            if path.endswith(ending):
                 yield about.split()[2], path
 
 
@@ -116,19 +116,11 @@ def main():
     with open(os.path.join(arguments.data, "dev.tsv"), encoding="utf-8") as f:
         dev_speakers = {line.split("\t")[4] for line in f}
 
-    index_path = os.path.join(arguments.data, "train.tsv")
-    done = set()
-    for path in (index_path, os.path.join(arguments.data, "left_out.tsv")):
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as f:
-                done.update(line.split("\t")[0] for line in f)
     repositories, hours, left_out = {}, {}, 0
-    with open(os.path.join(arguments.data, "train.pcm"), "ab") as pcm, open(
-        index_path, "a", encoding="utf-8"
-    ) as index:
+    with Index(arguments.data) as index:
         for row, text in pairs:
             name = identity(row)
-            if name in done:
+            if name in index.done:
                 continue
             if row["speaker"] in dev_speakers:
                 raise ValueError(f"{name}: its speaker is in dev")
@@ -147,12 +139,7 @@ def main():
                 print(f"left out: {name}: {seconds:.1f} s for '{text}'", file=sys.stderr)
                 left_out += 1
                 continue
-            first = pcm.tell() // 2
-            pcm.write(pcm16(samples).tobytes())
-            pcm.flush()  # an index never names what is not there
-            fields = (name, first, len(samples), row["source"], row["speaker"], text)
-            index.write("\t".join(map(str, fields)) + "\n")
-            done.add(name)
+            index.add(name, pcm16(samples), row["source"], row["speaker"], text)
             hours[row["source"]] = hours.get(row["source"], 0) + seconds / 3600
     for source, value in hours.items():
         print(f"{source}: {value:.2f} h")

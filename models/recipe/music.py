@@ -21,6 +21,8 @@ import sys
 import tempfile
 import wave
 
+from index import Index
+
 RATE_HZ = 16000
 PIECE_S = 40.0
 QUARTER = 480  # ticks
@@ -156,19 +158,11 @@ def write_wav(path, seed, seconds, held_out):
 
 
 def append(data, seed, minutes):
-    index_path = os.path.join(data, "noise.tsv")
-    with open(index_path, encoding="utf-8") as f:
-        done = {line.split("\t")[0] for line in f}
-    with open(os.path.join(data, "noise.pcm"), "ab") as pcm, open(index_path, "a", encoding="utf-8") as index:
+    with Index(data, "noise") as index:
         for number in range(round(minutes * 60 / PIECE_S)):
             name = f"music-{seed}-{number:04d}"
-            if name in done:
-                continue
-            samples = compose(seed, number, PIECE_S)
-            first = pcm.tell() // 2
-            pcm.write(samples.tobytes())
-            pcm.flush()  # an index never names what is not there
-            index.write(f"{name}\t{first}\t{len(samples)}\tmusic\t\t\n")
+            if name not in index.done:
+                index.add(name, compose(seed, number, PIECE_S), "music", "", "")
 
 
 def main():

@@ -45,6 +45,7 @@ import numpy as np
 
 from align import read_dictionary
 from books import Grams, grams_of_lines, hits_of, read_lines, sentence_key
+from index import Index
 from more import plausible
 from sound import RATE_HZ, decode, pcm16, resample, trim
 from text import normalise
@@ -243,44 +244,6 @@ def speak(name, batch):
             good = plausible(len(samples) / RATE_HZ, text)
             out.append(pcm16(recorded(samples, manner)) if good else None)
         return out
-
-
-class Index:
-    """DATA/train.tsv and train.pcm, to which recordings are appended."""
-
-    def __init__(self, folder):
-        os.makedirs(folder, exist_ok=True)
-        self.path = os.path.join(folder, "train.tsv")
-        self.done, self.samples = set(), {}
-        for path in (self.path, os.path.join(folder, "left_out.tsv")):
-            if os.path.exists(path):
-                with open(path, encoding="utf-8") as f:
-                    rows = [line.rstrip("\n").split("\t") for line in f]
-                self.done.update(row[0] for row in rows)
-        self.index = open(self.path, "a+", encoding="utf-8")
-        self.index.seek(0)
-        for row in self.index:
-            _, _, count, source, *_ = row.split("\t")
-            self.samples[source] = self.samples.get(source, 0) + int(count)
-        self.pcm = open(os.path.join(folder, "train.pcm"), "ab")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.index.close()
-        self.pcm.close()
-
-    def hours(self, source):
-        return self.samples.get(source, 0) / RATE_HZ / 3600
-
-    def add(self, name, samples, source, speaker, text):
-        first = self.pcm.tell() // 2
-        self.pcm.write(samples.tobytes())
-        self.pcm.flush()  # an index never names what is not there
-        self.index.write("\t".join(map(str, (name, first, len(samples), source, speaker, text))) + "\n")
-        self.index.flush()
-        self.samples[source] = self.samples.get(source, 0) + len(samples)
 
 
 def add_hours(pool, jobs, index, name, hours, sentences, seed):

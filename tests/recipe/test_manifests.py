@@ -57,6 +57,15 @@ class Manifests(unittest.TestCase):
         self.assertEqual(self.rows(self.bank, manifests.minds14), [
             ["data/minds14_banking/en-AU_abroad_0001.wav", "minds14", "MIen-AUCA42", "7.12", "", "My card, abroad"]])
 
+    def test_untranscribed(self):
+        """Clips that no table names, and that are not here already."""
+        clips = {f"dataset/clips/common_voice_en_{number}.mp3": "sound" for number in range(1, 6)}
+        tables = {f"dataset/{name}.tsv": f"x\tcommon_voice_en_{number}.mp3\ty\n"
+                  for number, name in enumerate(("validated", "invalidated", "testing_data"), 1)}
+        clones.clone(self.folder, "a/clips", {**clips, **tables})
+        rows = manifests.untranscribed(Repository(self.folder, "a/clips"), "HEAD", {"CV9-common_voice_en_4"})
+        self.assertEqual(list(rows), [["dataset/clips/common_voice_en_5.mp3", "commonvoice", "", "0", "", ""]])
+
     def test_more_reads_them(self):
         """The file is one of more.py's."""
         script = (

@@ -15,7 +15,8 @@ try:
     from more import plausible
     from sound import RATE_HZ, pcm16
     import synthesize
-    from synthesize import SIZES, SYNTHESIZERS, Index, Manner, batches, fit, recorded, sentences_of
+    from index import Index
+    from synthesize import SIZES, SYNTHESIZERS, Manner, batches, fit, recorded, sentences_of
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
