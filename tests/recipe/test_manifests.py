@@ -46,7 +46,8 @@ class Manifests(unittest.TestCase):
     def rows(self, name, corpus):
         known, _ = manifests.read_index(os.path.join(self.folder, "train.tsv"))
         names, texts = manifests.read_index(os.path.join(self.folder, "dev.tsv"))
-        return list(manifests.rows_of(Repository(self.folder, name), "HEAD", corpus, known | names, texts))
+        with Repository(self.folder, name) as repository:
+            return list(manifests.rows_of(corpus(manifests.Snapshot(repository, "HEAD")), known | names, texts))
 
     def test_librispeech(self):
         """What is in the index already, or said in dev, is not there."""
@@ -57,14 +58,35 @@ class Manifests(unittest.TestCase):
         self.assertEqual(self.rows(self.bank, manifests.minds14), [
             ["data/minds14_banking/en-AU_abroad_0001.wav", "minds14", "MIen-AUCA42", "7.12", "", "My card, abroad"]])
 
+    def test_stories(self):
+        """Those under CC BY that have a recording for the title and one for each page."""
+        def index(*stories):
+            return "".join(f"[{n}](x) | [t](x) | a | [{licence}](x) | A Reader\n" for n, licence in stories)
+
+        page = "# The\ttitle\n\n##\nIt was.\n\n##\n* License: [CC-BY]\n"
+        stories = {"0001": "CC-BY", "0002": "CC-BY-NC", "0003": "CC-BY"}
+        recordings = {f"en/{n}_x/mp3/0{k}.mp3": "sound" for n in stories for k in (1, 2)}
+        clones.clone(self.folder, "a/told", {
+            "en/README.md": index(*stories.items()), "en/0003_x/mp3/03.mp3": "sound", "en/0001_x/0001_x.mp3": "all",
+            **recordings})
+        clones.clone(self.folder, "a/written", {f"en/{n}_x.md": page for n in stories})
+        with Repository(self.folder, "a/told") as told, Repository(self.folder, "a/written") as written:
+            found = list(manifests.african_storybook(
+                manifests.Snapshot(told, "HEAD"), manifests.Snapshot(written, "HEAD")))
+        self.assertEqual(found, [
+            ("en/0001_x/mp3/01.mp3", "africanstorybook", "ASAReader0001", 0, "The title"),
+            ("en/0001_x/mp3/02.mp3", "africanstorybook", "ASAReader0001", 0, "It was.")])
+
     def test_untranscribed(self):
         """Clips that no table names, and that are not here already."""
         clips = {f"dataset/clips/common_voice_en_{number}.mp3": "sound" for number in range(1, 6)}
         tables = {f"dataset/{name}.tsv": f"x\tcommon_voice_en_{number}.mp3\ty\n"
                   for number, name in enumerate(("validated", "invalidated", "testing_data"), 1)}
         clones.clone(self.folder, "a/clips", {**clips, **tables})
-        rows = manifests.untranscribed(Repository(self.folder, "a/clips"), "HEAD", {"CV9-common_voice_en_4"})
-        self.assertEqual(list(rows), [["dataset/clips/common_voice_en_5.mp3", "commonvoice", "", "0", "", ""]])
+        with Repository(self.folder, "a/clips") as repository:
+            found = manifests.commonvoice(manifests.Snapshot(repository, "HEAD"))
+            rows = list(manifests.rows_without_text(found, {"CV9-common_voice_en_4"}))
+        self.assertEqual(rows, [["dataset/clips/common_voice_en_5.mp3", "commonvoice", "", "0", "", ""]])
 
     def test_more_reads_them(self):
         """The file is one of more.py's."""
