@@ -19,6 +19,7 @@ With --untranscribed, for own_labels.py:
 - korliu/whisper: clips of Common Voice 13 (CC0) that stand in none of the tables beside them, which would say
   who speaks and what.
 - Picovoice/speech-to-intent-benchmark (Apache-2.0): more than fifty people order coffee.
+- Sakshee5/alphanumeric-audio-dataset (MIT): addresses and telephone numbers, by 70 speakers of many first languages.
 """
 
 import argparse
@@ -114,12 +115,22 @@ def commonvoice(files):
 def barista(files):
     """As commonvoice: orders for coffee."""
     for path in files.paths(".wav"):
-        yield path, "barista"
+        if path.startswith("data/speech/clean/"):
+            yield path, "barista"
+
+
+def alphanumeric(files):
+    """As commonvoice: addresses and telephone numbers; names, which are spelt, are left out."""
+    for kind in ("Addresses", "Numbers"):  # files of one speaker have one name
+        for path in files.paths(".wav"):
+            if path.startswith(f"audio_data/{kind}/"):
+                yield path, kind.lower()
 
 
 UNTRANSCRIBED = (
     ("korliu/whisper", "d03c14561ed7e5e354d76259a7606df7b6e68b0c", commonvoice),
     ("Picovoice/speech-to-intent-benchmark", "47b1ca63afe4f08cb83e1f70fec16764879bd130", barista),
+    ("Sakshee5/alphanumeric-audio-dataset", "6c9a38ed7e590a45410fdc33a548005a30f03552", alphanumeric),
 )
 
 
