@@ -230,9 +230,10 @@ class Augment:
         return self._stocked("coloured", count) if kind < 0.88 else self.music(count)
 
     def speed(self, samples):
-        """The samples, and how many of the old a new one stands for: 0.9, 1 or 1.1."""
-        tenths = int(self.random.choice([9, 10, 11]))
-        return resample(samples, 10, tenths), tenths / 10
+        """The samples, and how many of the old a new one stands for: 0.85 to 1.15.  The speaker's voice and
+        size change with the pace."""
+        twentieths = int(self.random.integers(17, 24))
+        return resample(samples, 20, twentieths), twentieths / 20
 
     def channel(self, samples):
         """From the microphone on."""

@@ -24,13 +24,14 @@ from sound import pcm16
 _PATIENCE_S = 20  # between looks at whether the processes live
 
 
-def open_sampler(data, dictionary, seconds, config, seed, share=(0, 1), part=1, overfit=0):
-    """share: (number, count) of this sampler among those of one plan; part, overfit: see train.py."""
+def open_sampler(data, dictionary, seconds, config, seed, share=(0, 1), part=1, overfit=0, speed=None):
+    """share: (number, count) of this sampler among those of one plan; part, overfit, speed: see train.py."""
     recordings = Recordings(data, "train", dictionary)
     recordings.rows = recordings.rows[::part]
     if overfit:
         recordings.rows = [r for r in recordings.rows if r[0] in recordings.aligned][:overfit]
-    return Sampler(recordings, noise_of(data), seconds, config, seed, share=share, music=music_of(data))
+    return Sampler(recordings, noise_of(data), seconds, config, seed, share=share, music=music_of(data),
+                   speed=speed)
 
 
 def _serve(number, requests, results, settings):

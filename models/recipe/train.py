@@ -49,6 +49,7 @@ def parse():
     parser.add_argument("--loaders", type=int, default=0, help="processes that make batches ahead; 0: none")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--level", type=float, default=1.0, help="of augmentation (augment.py), 0..1")
+    parser.add_argument("--speed", type=float, help="chance that a recording is faster or slower (default: level / 2)")
     parser.add_argument("--mask", type=float, default=0.35, help="strength of SpecAugment, 0..1")
     parser.add_argument("--sample-units", action="store_true", help="cut words into units differently each time")
     parser.add_argument("--decoder-every", type=int, default=1, help="train the decoder on every so many'th batch")
@@ -247,6 +248,7 @@ def worker(rank, arguments, network, clock):
         "seed": seed,
         "part": arguments.part,
         "overfit": arguments.overfit,
+        "speed": arguments.speed,
     }
     sampler = Loader(arguments.loaders, **settings) if arguments.loaders else open_sampler(**settings)
     if arguments.device == "cpu":

@@ -203,13 +203,13 @@ class Whole(unittest.TestCase):
         lengths = set()
         samples = wide(1.0)
         augmented = self.make(1.0)
-        for _ in range(30):
+        for _ in range(60):
             out, factor = augmented.speed(samples)
-            self.assertEqual(len(out), -(-len(samples) * 10 // round(10 * factor)))
+            self.assertEqual(len(out), -(-len(samples) * 20 // round(20 * factor)))
             lengths.add(len(out))
-            if factor == 0.9:
+            if factor <= 0.9:
                 self.assertLess(band(out, 7400, 8000), 1e-3 * band(samples, 7400, 8000))
-        self.assertEqual(len(lengths), 3)
+        self.assertEqual(len(lengths), 7)
 
 
 class Masks(unittest.TestCase):
