@@ -25,9 +25,9 @@ SEARCH = {
     "beam": 32,
     "token_threshold": 0.001,
     "ctc_weight": 1.0,
-    "attention_weight": 0.4,
-    "lm_weight": 0.9,
-    "token_bonus": 3.6,
+    "attention_weight": 0.6,
+    "lm_weight": 1.2,
+    "token_bonus": 4.2,
     "segment_blanks": 5,
     "segment_max": 200,
 }
