@@ -55,7 +55,8 @@ def cut(words, first, last, length_ms):
 
 
 def transcribe(program, model, chunk_ms, recordings):
-    """recordings: {name: int16 samples} -> {name: words}.  One that the program can't read is not there."""
+    """recordings: {name: int16 samples} -> {name: words}.  One that the program can't read is not there;
+    RuntimeError if it is so with all."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for number, samples in enumerate(recordings.values()):
@@ -65,14 +66,16 @@ def transcribe(program, model, chunk_ms, recordings):
                 file.setsampwidth(2)
                 file.setframerate(RATE_HZ)
                 file.writeframes(samples.tobytes())
-        subprocess.run([program, "transcribe", "--quiet", "--model", model, "--chunk", str(chunk_ms), "--format", "json",
-                        "--output-dir", folder, *paths])
+        options = ["--quiet", "--model", model, "--chunk", str(chunk_ms), "--format", "json", "--output-dir", folder]
+        status = subprocess.run([program, "transcribe", *options, *paths]).returncode
         heard = {}
         for name, path in zip(recordings, paths):
             answer = path[: -len("wav")] + "json"
             if os.path.exists(answer):
                 with open(answer, encoding="utf-8") as file:
                     heard[name] = [word for result in json.load(file)["results"] for word in result["words"]]
+    if status != 0 and not heard:
+        raise RuntimeError(f"{program} could transcribe none of {len(recordings)} recordings")
     return heard
 
 

@@ -92,6 +92,8 @@ class Program(unittest.TestCase):
         heard = own_labels.transcribe(STENO, MODEL, 640, {"speech": self.speech, "nothing": self.speech[:0]})
         self.assertTrue(heard["speech"])
         self.assertEqual(heard.get("nothing", []), [])
+        with self.assertRaisesRegex(RuntimeError, "none of 1"):
+            own_labels.transcribe(STENO, "no-such-model", 640, {"speech": self.speech})
 
 
 if __name__ == "__main__":
