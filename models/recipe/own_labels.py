@@ -57,6 +57,8 @@ def cut(words, first, last, length_ms):
 def transcribe(program, model, chunk_ms, recordings):
     """recordings: {name: int16 samples} -> {name: words}.  One that the program can't read is not there;
     RuntimeError if it is so with all."""
+    if not recordings:
+        return {}
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for number, samples in enumerate(recordings.values()):
