@@ -2,7 +2,7 @@
 
 import os
 
-from sound import RATE_HZ
+RATE_HZ = 16000  # of all that is packed
 
 
 class Index:

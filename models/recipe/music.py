@@ -21,9 +21,8 @@ import sys
 import tempfile
 import wave
 
-from index import Index
+from index import RATE_HZ, Index
 
-RATE_HZ = 16000
 PIECE_S = 40.0
 QUARTER = 480  # ticks
 DRUMS = 9  # the channel
