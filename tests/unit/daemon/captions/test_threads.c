@@ -12,6 +12,7 @@
 enum { FINALS = 3000, READERS = 6 };
 
 static captions_source *room;
+static pthread_barrier_t all_are_here; /* who comes later does not get what was before */
 
 typedef struct reading {
     int number, pipe[2];
@@ -68,6 +69,7 @@ static void *read_all(void *context)
     captions_from from = {0, SIZE_MAX};
     uint64_t id = 0, sequence = 1;
     ck_assert_int_eq(captions_join(room, &from, wake_pipe, self, &reader, NULL), STENO_OK);
+    pthread_barrier_wait(&all_are_here);
     for (unsigned count = 1;; count++) {
         captions_event event;
         char byte;
@@ -129,6 +131,7 @@ START_TEST(all_at_once)
     captions *hub;
     ck_assert_int_eq(captions_create(&setting, 1, &hub, NULL), STENO_OK);
     room = captions_at(hub, 0);
+    ck_assert_int_eq(pthread_barrier_init(&all_are_here, NULL, READERS + 1), 0);
     pthread_t publisher, visitor, readers[READERS];
     reading readings[READERS];
     atomic_bool stop = false;
@@ -138,6 +141,7 @@ START_TEST(all_at_once)
         ck_assert_int_eq(pthread_create(&readers[i], NULL, read_all, &readings[i]), 0);
     }
     ck_assert_int_eq(pthread_create(&visitor, NULL, look_in, &stop), 0);
+    pthread_barrier_wait(&all_are_here);
     ck_assert_int_eq(pthread_create(&publisher, NULL, publish_all, NULL), 0);
     pthread_join(publisher, NULL);
     for (int i = 0; i < READERS; i++) {
@@ -147,6 +151,7 @@ START_TEST(all_at_once)
     }
     atomic_store(&stop, true);
     pthread_join(visitor, NULL);
+    pthread_barrier_destroy(&all_are_here);
     captions_destroy(hub);
     ck_assert_uint_eq(memory_alive(), 0);
 }
