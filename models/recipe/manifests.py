@@ -174,7 +174,8 @@ def main():
             with contextlib.ExitStack() as stack:
                 snapshots = [Snapshot(stack.enter_context(Repository(arguments.clones, n)), c) for n, c in places]
                 found = corpus(*snapshots)
-                rows = list(rows_without_text(found, known) if arguments.untranscribed else rows_of(found, known, dev_texts))
+                without = arguments.untranscribed
+                rows = list(rows_without_text(found, known) if without else rows_of(found, known, dev_texts))
             out.writelines("\t".join([name, commit, *row]) + "\n" for row in rows)
             print(f"{name}: {len(rows)} recordings")
 
