@@ -122,7 +122,7 @@ static const option_entry table[] = {
         "Milliseconds of audio per step: more is more accurate and later; default 640"),
     CHOICE(OPTION_CHOICE, "search", 0, RECOGNITION, RECOGNISING, search, "joint ctc",
         "joint: CTC and attention together; ctc: CTC alone, cheaper, less accurate; default joint"),
-    NUMBER("beam", 0, RECOGNITION, RECOGNISING, beam, "N", 1, 32,
+    NUMBER("beam", 0, RECOGNITION, RECOGNISING, beam, "N", 1, 128,
         "Hypotheses kept while searching; default: the model's"),
     REAL("lm-weight", RECOGNISING, lm_weight, 0, 100,
         "Weight of the language model; 0: without; default: the model's"),

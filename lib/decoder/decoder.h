@@ -71,7 +71,7 @@ typedef struct search_options {
     const struct search_observer *observer; /* copied; NULL: nobody looks on */
 } search_options;
 
-enum { SEARCH_MAX_BEAM = 32 };
+enum { SEARCH_MAX_BEAM = 128 };
 
 /* One token of a hypothesis. */
 typedef struct search_token {

@@ -28,9 +28,9 @@
 #include "decoder/beam.h"
 #include "decoder/history.h"
 
-/* Prefixes that score so much below the best (e^-16 is one in ten million) are given up: they
- * cost steps and practically never come back. */
-static const double MARGIN = 16;
+/* Prefixes that score so much below the best (e^-13 is one in half a million) are given up: they
+ * cost steps and hardly ever come back. */
+static const double MARGIN = 13;
 
 struct search {
     const decoder_config *config;
@@ -64,7 +64,7 @@ static steno_status check_options(const search_options *options, steno_error *er
 {
     const char *wrong = NULL;
     if (options->beam < 1 || options->beam > SEARCH_MAX_BEAM)
-        wrong = "beam must be 1..32";
+        wrong = "beam must be 1..128";
     else if (!(options->token_threshold >= 0 && options->token_threshold < 1))
         wrong = "token_threshold must be at least 0 and less than 1";
     else if (!is_weight(options->attention_weight))

@@ -4,8 +4,9 @@
     python3 export.py --model models/en.safetensors --lm lm.npz --out other.safetensors
 
 The averaged weights go in; matrices as int8 with a scale per row or as bf16 (--weights), everything
-small as f32.  The auxiliary phone head is left out.  --search sets what the search is tuned to (see
-tune.py).  With --model a model file takes the checkpoint's place: what is not given stays as it is.
+small as f32.  The auxiliary phone head is left out, and CTC's head has how often each unit is said taken
+out of it (--prior, --blank).  --search sets what the search is tuned to (see tune.py).  With --model a
+model file takes the checkpoint's place: what is not given stays as it is.
 """
 
 import argparse
@@ -18,11 +19,12 @@ import torch
 import features
 import ngram_trie
 import safetensors
+from data import Recordings
 from network import Config, Network
 
 FORMAT = "steno-1"
 SEARCH = {
-    "beam": 32,
+    "beam": 64,
     "token_threshold": 0.001,
     "ctc_weight": 1.0,
     "attention_weight": 0.6,
@@ -82,6 +84,27 @@ def round_weights(network):
         state[name].copy_(value)
 
 
+def unit_counts(recordings):
+    """[V + 1]: how often each unit is said in the recordings, and once more; 0 for the blank."""
+    counts = np.zeros(recordings.units.size)
+    counts[1:] = 1
+    for row in recordings.rows:
+        np.add.at(counts, recordings.units.encode(row[5]), 1)
+    return counts
+
+
+@torch.no_grad()
+def divide_by_prior(network, counts, scale, blank):
+    """Of CTC's probability of a unit given the sound, makes that divided by the unit's own to the power of
+    `scale`: what is left for the n-gram to multiply with, which knows better how often a unit is said (H.
+    Bourlard, N. Morgan 1994; for CTC Y. Miao et al. 2015, arXiv 1507.08240).  The mean over all that is said
+    stays as it is, and the blank's logit rises by `blank`."""
+    said = counts[1:] / counts[1:].sum()
+    shift = np.full(len(counts), blank)
+    shift[1:] = -scale * (np.log(said) - np.sum(said * np.log(said)))
+    network.ctc.bias.add_(torch.from_numpy(np.tile(shift, network.config.ctc_frames)).float())
+
+
 def metadata_of(config, tokens, search, texts):
     return {
         "format": FORMAT,
@@ -121,6 +144,8 @@ TEXTS = ("name", "language", "licence", "training_data", "trained_with", "word_e
 def from_checkpoint(arguments):
     """The network, its tokens, search options, texts and no n-gram."""
     network, checkpoint = load_checkpoint(os.path.join(arguments.run, "checkpoint.pt"))
+    counts = unit_counts(Recordings(arguments.data, "train"))
+    divide_by_prior(network, counts, arguments.prior, arguments.blank)
     with open(os.path.join(arguments.data, "tokens.json"), encoding="utf-8") as f:
         tokens = json.load(f)
     trained = f"{checkpoint['hours']:.0f} hours of audio seen in {checkpoint['minutes']:.0f} minutes"
@@ -145,6 +170,8 @@ def main():
     parser.add_argument("--model", help="or a model file")
     parser.add_argument("--out", required=True)
     parser.add_argument("--weights", choices=("bf16", "int8", "f32"), default="int8")
+    parser.add_argument("--prior", type=float, default=0.6, help="share of the units' prior to divide by; with --run")
+    parser.add_argument("--blank", type=float, default=0.5, help="added to the blank's logit; with --run")
     for name in TEXTS:
         parser.add_argument("--" + name.replace("_", "-"))
     parser.add_argument("--lm", help="the n-gram of ngram.py: DIR/lm.npz")

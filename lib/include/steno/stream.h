@@ -60,7 +60,7 @@ typedef struct steno_stream_options {
         max_utterance_ms; /* a final at the latest after this much; default 20000, 5000..60000 */
     uint32_t max_alternatives; /* 1 (default) to 10 */
     steno_search search;
-    uint32_t beam;                /* hypotheses kept, 1..32; 0: the model's default */
+    uint32_t beam;                /* hypotheses kept, 1..128; 0: the model's default */
     float lm_weight;              /* of the language model, 0 (not used)..100; NAN, here and below:
                                      the model's default.  STENO_ERROR_UNSUPPORTED above 0 where the
                                      model has none */

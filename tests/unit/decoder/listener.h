@@ -9,7 +9,7 @@
 #define LISTENER_TOLERANCE 3e-4
 
 typedef struct listener {
-    char log[16384]; /* every segment in full, to the last bit */
+    char log[65536]; /* every segment in full, to the last bit */
     size_t length;
     char text[1024]; /* tokens of the best hypotheses as letters, a '|' after each segment */
     size_t segments;

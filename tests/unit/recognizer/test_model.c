@@ -210,7 +210,7 @@ static const struct {
     {"\\\"tokens\\\":12", "\\\"tokens\\\":1", "2 to 8192"},
     {"\\\"location_width\\\":7", "\\\"location_width\\\":8", ": "},
     {"\\\"look_ahead\\\":2", "\\\"look_ahead\\\":16", ": "},
-    {"\\\"beam\\\":4", "\\\"beam\\\":33", "1 to 32"},
+    {"\\\"beam\\\":4", "\\\"beam\\\":129", "1 to 128"},
     {"\\\"token_threshold\\\":0.01", "\\\"token_threshold\\\":1", "token_threshold"},
     {"\\\"ctc_weight\\\":0.4,\\\"attention_weight\\\":0.6",
         "\\\"ctc_weight\\\":0,\\\"attention_weight\\\":0", "both"},

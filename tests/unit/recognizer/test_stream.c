@@ -67,7 +67,7 @@ START_TEST(test_options_out_of_range)
     REFUSE(max_alternatives, 0);
     REFUSE(max_alternatives, 11);
     REFUSE(search, (steno_search)2);
-    REFUSE(beam, 33);
+    REFUSE(beam, 129);
     REFUSE(lm_weight, -0.1f);
     REFUSE(lm_weight, INFINITY);
     REFUSE(attention_weight, -0.1f);
@@ -105,7 +105,7 @@ START_TEST(test_options_at_their_bounds)
     ACCEPT(token_bonus, -100);
     ACCEPT(token_bonus, 100);
     ACCEPT(beam, 1);
-    ACCEPT(beam, 32);
+    ACCEPT(beam, 128);
     ACCEPT(backlog_ms, 1280);
     ACCEPT(search, STENO_SEARCH_CTC);
     steno_stream_destroy(fixture_stream(&f, NULL));
