@@ -1,7 +1,7 @@
 /*
  * One step costs window x attention hyperbolic tangents, the LSTM's and the output's products.
  * So the visible encodings of all steps of a batch stand in one tall matrix of rows, on which the
- * location product and tanh run once; the LSTM's and the output's rows are the steps.
+ * location product runs once; the LSTM's and the output's rows are the steps.
  *
  * U (F * a) is linear in the previous alignment a, so both factors are multiplied at creation to
  * one matrix [attention, location_width]; its input row for encoding j is simply the stretch of
@@ -149,7 +149,7 @@ void attention_keys(
 typedef struct batch {
     float *line;      /* [window + location_width - 1]: previous alignment around the window */
     float *stretches; /* [rows, location_width] */
-    float *energies;  /* [rows, attention] */
+    float *location;  /* [rows, attention]: U f */
     float *hidden;    /* [steps, lstm]: gathered states before */
     float *query;     /* [steps, attention] */
     float *input;     /* [steps, embedding + dimension] */
@@ -229,41 +229,16 @@ static void fill_stretches(
         memcpy(rows + j * width, line + j, width * sizeof *rows);
 }
 
-/* energies [visible, attention] += keys + query, row by row. */
-static void add_key_and_query(
-    float *energies, const float *keys, const float *query, size_t visible, size_t size)
-{
-    for (size_t j = 0; j < visible; j++, energies += size, keys += size)
-        for (size_t a = 0; a < size; a++)
-            energies[a] += keys[a] + query[a];
-}
-
-/* a . b with sixteen running sums: vector units add in this order, and so does everything else. */
-static float dot(const float *a, const float *b, size_t count)
-{
-    float sums[16] = {0};
-    size_t whole = count - count % 16;
-    for (size_t i = 0; i < whole; i += 16)
-        for (size_t lane = 0; lane < 16; lane++)
-            sums[lane] += a[i + lane] * b[i + lane];
-    for (size_t i = whole; i < count; i++)
-        sums[i - whole] += a[i] * b[i];
-    for (size_t half = 8; half > 0; half /= 2)
-        for (size_t lane = 0; lane < half; lane++)
-            sums[lane] += sums[lane + half];
-    return sums[0];
-}
-
-/* Alignment and context of one step from tanh(...) [visible, attention]. */
-static void attend(
-    const attention *net, const attention_step *step, const float *energies, float *context)
+/* Alignment and context of one step from U f_j [visible, attention] and W s + b [attention]. */
+static void attend(const attention *net, const attention_step *step, const float *location,
+    const float *query, float *context)
 {
     const decoder_config *c = &net->config;
     attention_state *after = step->after;
     after->first = step->first;
     after->count = step->visible;
-    for (size_t j = 0; j < step->visible; j++)
-        after->alignment[j] = dot(energies + j * c->attention, net->energy, c->attention);
+    net->ops->energies(
+        location, step->keys, query, net->energy, step->visible, c->attention, after->alignment);
     net->ops->softmax(after->alignment, 1, step->visible);
     memset(context, 0, c->dimension * sizeof *context);
     for (size_t j = 0; j < step->visible; j++)
@@ -298,17 +273,13 @@ static void run_attention(const attention *net, nn_scratch *scratch, const atten
         fill_stretches(c, &steps[i], b->line, b->stretches + row * c->location_width);
     }
     layer_forward(&net->query, scratch, b->hidden, count, b->query);
-    layer_forward(&net->location, scratch, b->stretches, rows, b->energies);
-    row = 0;
-    for (size_t i = 0; i < count; row += steps[i].visible, i++)
-        add_key_and_query(b->energies + row * c->attention, steps[i].keys,
-            b->query + i * c->attention, steps[i].visible, c->attention);
-    net->ops->tanh(b->energies, rows * c->attention);
+    layer_forward(&net->location, scratch, b->stretches, rows, b->location);
     row = 0;
     for (size_t i = 0; i < count; row += steps[i].visible, i++) {
         float *input = b->input + i * (c->embedding + c->dimension);
         float *context = input + c->embedding;
-        attend(net, &steps[i], b->energies + row * c->attention, context);
+        attend(
+            net, &steps[i], b->location + row * c->attention, b->query + i * c->attention, context);
         memcpy(input, net->embedding + steps[i].token * c->embedding, c->embedding * sizeof(float));
         memcpy(b->output + i * (c->lstm + c->dimension) + c->lstm, context,
             c->dimension * sizeof(float));

@@ -56,6 +56,11 @@ typedef struct nn_ops {
     /* y += factor * x */
     void (*add_scaled)(float *y, const float *x, float factor, size_t count);
 
+    /* Energies of additive attention: out [rows] = sum over i of
+     * weight[i] * tanh(x[row, i] + key[row, i] + query[i]); x, key [rows, d]; query, weight [d]. */
+    void (*energies)(const float *x, const float *key, const float *query, const float *weight,
+        size_t rows, size_t d, float *out);
+
     /* In place over each row [rows, n]. */
     void (*softmax)(float *x, size_t rows, size_t n);
     void (*log_softmax)(float *x, size_t rows, size_t n);

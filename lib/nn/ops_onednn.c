@@ -580,6 +580,7 @@ const nn_ops *nn_ops_onednn(void)
         .tanh = vector_tanh,
         .glu = vector_glu,
         .add_scaled = vector_add_scaled,
+        .energies = vector_energies,
         .softmax = vector_softmax,
         .log_softmax = vector_log_softmax,
         .depthwise = vector_depthwise,

@@ -188,6 +188,17 @@ static void add_scaled(float *y, const float *x, float factor, size_t count)
         y[i] += factor * x[i];
 }
 
+static void energies(const float *x, const float *key, const float *query, const float *weight,
+    size_t rows, size_t d, float *out)
+{
+    for (size_t row = 0; row < rows; row++, x += d, key += d) {
+        double sum = 0.0;
+        for (size_t i = 0; i < d; i++)
+            sum += (double)(weight[i] * tanhf(x[i] + key[i] + query[i]));
+        out[row] = (float)sum;
+    }
+}
+
 static float largest(const float *x, size_t n)
 {
     float result = x[0];
@@ -310,6 +321,7 @@ const nn_ops *nn_ops_reference(void)
         .tanh = hyperbolic_tangent,
         .glu = glu,
         .add_scaled = add_scaled,
+        .energies = energies,
         .softmax = softmax,
         .log_softmax = log_softmax,
         .depthwise = depthwise,

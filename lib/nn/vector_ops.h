@@ -19,6 +19,8 @@ void vector_silu(float *x, size_t count);
 void vector_tanh(float *x, size_t count);
 void vector_glu(const float *in, size_t rows, size_t d, float *out);
 void vector_add_scaled(float *y, const float *x, float factor, size_t count);
+void vector_energies(const float *x, const float *key, const float *query, const float *weight,
+    size_t rows, size_t d, float *out);
 void vector_softmax(float *x, size_t rows, size_t n);
 void vector_log_softmax(float *x, size_t rows, size_t n);
 void vector_depthwise(const float *in, size_t rows, size_t d, size_t kernel, const float *weight,

@@ -66,6 +66,19 @@ void vector_add_scaled(float *y, const float *x, float factor, size_t count)
         y[i] += factor * x[i];
 }
 
+VECTOR_CLONES
+void vector_energies(const float *x, const float *key, const float *query, const float *weight,
+    size_t rows, size_t d, float *out)
+{
+    for (size_t row = 0; row < rows; row++, x += d, key += d) {
+        float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+        for (size_t i = 0; i < d; i++)
+            sum += weight[i] * vector_tanh_one(x[i] + key[i] + query[i]);
+        out[row] = sum;
+    }
+}
+
 VECTOR_INLINE float largest(const float *x, size_t n)
 {
     float top = x[0];

@@ -108,6 +108,34 @@ START_TEST(operators_on_rows)
 }
 END_TEST
 
+START_TEST(energies)
+{
+    const nn_ops *fast = nn_ops_onednn(), *reference = nn_ops_reference();
+    if (!fast)
+        return;
+    for (const size_t *rows = compare_rows; *rows; rows++)
+        for (const size_t *size = compare_sizes; *size; size++) {
+            size_t count = *rows * *size;
+            float *x = compare_random(count, 2.0f, 1), *key = compare_random(count, 2.0f, 2);
+            float *query = compare_random(*size, 2.0f, 3), *weight = compare_random(*size, 1, 4);
+            float *found = compare_random(*rows, 0, 5), *expected = compare_random(*rows, 0, 5);
+            fast->energies(x, key, query, weight, *rows, *size, found);
+            reference->energies(x, key, query, weight, *rows, *size, expected);
+            compare_close("energies", found, expected, *rows, tolerance * (float)*size);
+            for (size_t row = 0; row < *rows; row++)
+                fast->energies(
+                    x + row * *size, key + row * *size, query, weight, 1, *size, expected + row);
+            compare_equal("energies, row by row", found, expected, *rows);
+            memory_free(x);
+            memory_free(key);
+            memory_free(query);
+            memory_free(weight);
+            memory_free(found);
+            memory_free(expected);
+        }
+}
+END_TEST
+
 START_TEST(layer_norm_in_place_and_of_a_large_mean)
 {
     const nn_ops *fast = nn_ops_onednn();
@@ -282,6 +310,7 @@ int main(void)
     TCase *tcase = tcase_create("others");
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, operators_on_rows, 0, ROW_OPS);
+    tcase_add_test(tcase, energies);
     tcase_add_test(tcase, layer_norm_in_place_and_of_a_large_mean);
     tcase_add_test(tcase, extreme_values);
     tcase_add_test(tcase, depthwise);

@@ -52,6 +52,16 @@ START_TEST(add_scaled)
 }
 END_TEST
 
+START_TEST(additive_energies)
+{
+    const float x[4] = {0, 1, 2, -1}, key[4] = {0.5f, 1, -1, 1}, query[2] = {0.5f, -2};
+    const float weight[2] = {2, 10};
+    float out[2];
+    nn_ops_reference()->energies(x, key, query, weight, 2, 2, out);
+    check_floats(out, (const float[]){2 * tanhf(1), 2 * tanhf(1.5f) - 10 * tanhf(2)}, 2);
+}
+END_TEST
+
 START_TEST(softmax_and_its_logarithm)
 {
     const float l2 = logf(2);
@@ -134,7 +144,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {layer_norm, activations, gated_linear_unit, add_scaled,
-        softmax_and_its_logarithm, depthwise_convolution, first_convolution,
+        additive_energies, softmax_and_its_logarithm, depthwise_convolution, first_convolution,
         depthwise_convolution_in_two_dimensions, attention};
     return fixture_run("nn reference", tests, sizeof tests / sizeof *tests);
 }
