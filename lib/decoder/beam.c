@@ -297,6 +297,9 @@ static void propose_extensions(beam *b, size_t parent, size_t candidates, double
         double nonblank = hypothesis_grown(h, token, (double)b->ctc[token]);
         phrase_state phrase;
         double credit = extend_phrase(b, h, token, &phrase);
+        /* Even if the language model were certain of it? */
+        if (!(weigh(b, nonblank, h->attention, h->lm, credit, h->length + 1) > floor))
+            continue;
         double lm = extend_lm(b, h, token);
         double bound = weigh(b, nonblank, h->attention, lm, credit, h->length + 1);
         if (nonblank > -INFINITY && bound > floor && !exists(b, parent, token))
