@@ -19,8 +19,9 @@ import torch
 import features
 import ngram_trie
 import safetensors
-from data import Recordings
+from data import read_index
 from network import Config, Network
+from units import Units
 
 FORMAT = "steno-1"
 SEARCH = {
@@ -33,6 +34,7 @@ SEARCH = {
     "segment_blanks": 5,
     "segment_max": 200,
 }
+PRIOR, BLANK = 0.6, 0.5  # see divide_by_prior; chosen together with SEARCH
 
 
 def config_json(config):
@@ -84,12 +86,13 @@ def round_weights(network):
         state[name].copy_(value)
 
 
-def unit_counts(recordings):
-    """[V + 1]: how often each unit is said in the recordings, and once more; 0 for the blank."""
-    counts = np.zeros(recordings.units.size)
+def unit_counts(data):
+    """[V + 1]: how often each unit is said in the recordings trained on, and once more; 0 for the blank."""
+    units = Units(os.path.join(data, "units.model"))
+    counts = np.zeros(units.size)
     counts[1:] = 1
-    for row in recordings.rows:
-        np.add.at(counts, recordings.units.encode(row[5]), 1)
+    for row in read_index(data, "train"):
+        np.add.at(counts, units.encode(row[5]), 1)
     return counts
 
 
@@ -144,8 +147,9 @@ TEXTS = ("name", "language", "licence", "training_data", "trained_with", "word_e
 def from_checkpoint(arguments):
     """The network, its tokens, search options, texts and no n-gram."""
     network, checkpoint = load_checkpoint(os.path.join(arguments.run, "checkpoint.pt"))
-    counts = unit_counts(Recordings(arguments.data, "train"))
-    divide_by_prior(network, counts, arguments.prior, arguments.blank)
+    prior = PRIOR if arguments.prior is None else arguments.prior
+    blank = BLANK if arguments.blank is None else arguments.blank
+    divide_by_prior(network, unit_counts(arguments.data), prior, blank)
     with open(os.path.join(arguments.data, "tokens.json"), encoding="utf-8") as f:
         tokens = json.load(f)
     trained = f"{checkpoint['hours']:.0f} hours of audio seen in {checkpoint['minutes']:.0f} minutes"
@@ -170,8 +174,8 @@ def main():
     parser.add_argument("--model", help="or a model file")
     parser.add_argument("--out", required=True)
     parser.add_argument("--weights", choices=("bf16", "int8", "f32"), default="int8")
-    parser.add_argument("--prior", type=float, default=0.6, help="share of the units' prior to divide by; with --run")
-    parser.add_argument("--blank", type=float, default=0.5, help="added to the blank's logit; with --run")
+    parser.add_argument("--prior", type=float, help=f"power of the units' prior to divide by (default: {PRIOR})")
+    parser.add_argument("--blank", type=float, help=f"added to the blank's logit (default: {BLANK})")
     for name in TEXTS:
         parser.add_argument("--" + name.replace("_", "-"))
     parser.add_argument("--lm", help="the n-gram of ngram.py: DIR/lm.npz")
@@ -179,6 +183,8 @@ def main():
     arguments = parser.parse_args()
     if bool(arguments.model) == bool(arguments.run) or bool(arguments.run) != bool(arguments.data):
         parser.error("either --data and --run, or --model")
+    if arguments.model and (arguments.prior, arguments.blank) != (None, None):
+        parser.error("--prior and --blank go with --run: a model file's head has been through this")
 
     source = from_model_file(arguments) if arguments.model else from_checkpoint(arguments)
     network, tokens, search, old_texts, lm = source

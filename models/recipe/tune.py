@@ -1,6 +1,9 @@
 """Word error rate on dev for a grid of search weights, each over the same encodings.
 
     python3 tune.py --data DIR --run RUN --every 6 --attention 0,0.3,0.6 --bonus 0,0.5,1
+
+A run's network is taken as it was trained, a model file's with the units' prior taken out (export.py): what
+is chosen for the one is not best for the other.
 """
 
 import argparse

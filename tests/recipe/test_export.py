@@ -16,6 +16,7 @@ try:
     import folder
     import safetensors
     from network import Config, Network
+    from units import Units
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
@@ -41,6 +42,13 @@ class Export(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.place.cleanup()
+
+    def test_a_model_file_keeps_its_head(self):
+        for option in ("--prior", "--blank"):
+            command = [sys.executable, os.path.join(RECIPE, "export.py"), "--model", "a", "--out", "b", option, "0"]
+            refused = subprocess.run(command, capture_output=True, text=True)
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn("go with --run", refused.stderr)
 
     def export(self, *options):
         out = os.path.join(self.data, "out.safetensors")
@@ -76,7 +84,7 @@ class Export(unittest.TestCase):
         for name in plain:
             self.assertEqual(np.array_equal(plain[name], divided[name]), name != "ctc.bias", name)
         said = {token: 1 for token in range(1, len(self.tokens) + 1)}
-        units = folder.sentencepiece.SentencePieceProcessor(model_file=os.path.join(self.data, "units.model"))
+        units = Units(os.path.join(self.data, "units.model"))
         with open(os.path.join(self.data, "train.tsv"), encoding="utf-8") as f:
             for line in f:
                 for token in units.encode(line.rstrip("\n").split("\t")[5]):
