@@ -12,6 +12,12 @@
  * of a full beam of staying prefixes can't survive and is not looked at; of the rest at most two
  * beams are.  CTC-only search is exact with that, as the bound is the score.
  *
+ * Two prefixes that end in the same BEAM_MERGED_ENDING tokens go on alike: the language model's
+ * context is the same, and what the attention decoder still knows of the tokens before tells good
+ * from bad no more than chance does (docs/measurements.md).  So only the better one is kept, which
+ * leaves room for prefixes that differ where it counts, and where the other differed is remembered
+ * as a variation.
+ *
  * Each hypothesis owns an array of its tokens, copied when one grows from another: a copy of a few
  * hundred bytes at every frame, where a tree with shared nodes would have to settle whose
  * frame a shared token was best heard at.  Two sets of arrays take turns.
@@ -32,11 +38,16 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "decoder/ranking.h"
 
 enum {
     EXTENSIONS_PER_PREFIX = 2,
+    VARIATIONS_PER_PREFIX = 8,
     NOBODY = -1,
 };
+
+/* A prefix that is given up is remembered if it was e^-5 times as likely as the one kept. */
+static const double LEAST_LOG_ODDS = -5;
 
 /* At a blank of this probability the other tokens together can't matter: prefixes only stay. */
 static const double CERTAIN_BLANK = 0.999;
@@ -60,12 +71,6 @@ typedef struct extension {
     size_t slot;
 } extension;
 
-/* A place in the ranking: stays by their index, then extensions. */
-typedef struct place {
-    double score;
-    size_t index;
-} place;
-
 struct beam {
     beam_options options;
     double log_threshold, log_certain_blank;
@@ -76,8 +81,9 @@ struct beam {
     stay *stays;           /* [width] */
     uint32_t *candidates;  /* [tokens]: those above the threshold */
     extension *extensions; /* [EXTENSIONS_PER_PREFIX width], by bound */
-    place *places;         /* [(EXTENSIONS_PER_PREFIX + 1) width] */
     beam_step *steps;      /* [width] */
+    ranking ranking;       /* stays by their index, then extensions */
+    variations *variations;
 
     /* Cleared by restart. */
     size_t count;
@@ -125,12 +131,18 @@ steno_status beam_create(const beam_options *options, beam **out_beam, steno_err
     b->stays = memory_allocate(width, sizeof *b->stays);
     b->candidates = memory_allocate(options->tokens, sizeof *b->candidates);
     b->extensions = memory_allocate(extensions, sizeof *b->extensions);
-    b->places = memory_allocate(width + extensions, sizeof *b->places);
     b->steps = memory_allocate(width, sizeof *b->steps);
+    steno_status status = STENO_OK;
     if (!b->tokens || !b->now || !b->next || !b->references || !b->stays || !b->candidates ||
-        !b->extensions || !b->places || !b->steps) {
+        !b->extensions || !b->steps)
+        status = error_memory(error);
+    if (status == STENO_OK)
+        status = ranking_create(width + extensions, &b->ranking, error);
+    if (status == STENO_OK)
+        status = variations_create(VARIATIONS_PER_PREFIX * width, &b->variations, error);
+    if (status != STENO_OK) {
         beam_destroy(b);
-        return error_memory(error);
+        return status;
     }
     for (size_t i = 0; i < width; i++) {
         b->now[i].tokens = b->tokens + i * options->max_length;
@@ -152,8 +164,9 @@ void beam_destroy(beam *b)
     memory_free(b->stays);
     memory_free(b->candidates);
     memory_free(b->extensions);
-    memory_free(b->places);
     memory_free(b->steps);
+    ranking_destroy(&b->ranking);
+    variations_destroy(b->variations);
     memory_free(b);
 }
 
@@ -161,6 +174,7 @@ static void restart(beam *b, ngram_state context)
 {
     memset(b->references, 0, b->slots * sizeof *b->references);
     b->references[BEAM_START_SLOT] = 2; /* never free: one more than the prefix below has */
+    variations_clear(b->variations);
     b->now[0] = hypothesis_empty(b->now[0].tokens, context, BEAM_START_SLOT);
     b->count = 1;
     b->ctc = NULL;
@@ -239,37 +253,35 @@ static bool exists(const beam *b, size_t parent, uint32_t token)
     return false;
 }
 
-/* Sorts one more place in, best first, those before at equal scores; returns the new count. */
-static size_t rank(place *places, size_t count, place one)
+/* A hash of what decides how a prefix and one more token (0: none more) goes on. */
+static uint64_t ending_of(const hypothesis *h, uint32_t token, phrase_state phrase)
 {
-    size_t i = count;
-    for (; i > 0 && one.score > places[i - 1].score; i--)
-        places[i] = places[i - 1];
-    places[i] = one;
-    return count + 1;
+    return hypothesis_ending(h, token, BEAM_MERGED_ENDING) ^ phrase.node;
 }
 
-/* The places of all prefixes that stay, ranked; returns how many. */
-static size_t rank_stays(beam *b)
+/* Ranks all prefixes that stay. */
+static void rank_stays(beam *b)
 {
-    size_t ranked = 0;
+    ranking_clear(&b->ranking);
     for (size_t i = 0; i < b->count; i++) {
         const hypothesis *h = &b->now[i];
         double ctc = hypothesis_log_add(b->stays[i].blank, b->stays[i].nonblank);
-        ranked = rank(b->places, ranked,
-            (place){.score = weigh(b, ctc, h->attention, h->lm, h->credit, h->length), .index = i});
+        ranking_add(
+            &b->ranking, (place){.score = weigh(b, ctc, h->attention, h->lm, h->credit, h->length),
+                             .index = i,
+                             .ending = ending_of(h, 0, h->phrase)});
     }
-    return ranked;
 }
 
 /* What an extension must score more than to have a chance: the margin below the best staying
  * prefix, and the worst staying one if these alone fill the beam. */
 static double floor_of_stays(beam *b)
 {
-    size_t ranked = rank_stays(b);
-    double floor = b->places[0].score - b->options.margin;
-    double worst = b->places[ranked - 1].score;
-    return ranked == b->options.width && worst > floor ? worst : floor;
+    rank_stays(b);
+    const place *places = b->ranking.places;
+    double floor = places[0].score - b->options.margin;
+    double worst = places[b->count - 1].score;
+    return b->count == b->options.width && worst > floor ? worst : floor;
 }
 
 /* Keeps the extension if it is among the best so far. */
@@ -434,9 +446,17 @@ static void materialise_extension(const beam *b, const extension *e, hypothesis 
         .context = parent->context,
         .phrase = e->phrase,
         .credit = e->credit,
-        .slot = e->slot};
+        .slot = e->slot,
+        .variations = parent->variations};
     if (b->options.lm)
         ngram_next(b->options.lm, &out->context, e->token);
+}
+
+/* What a hypothesis that is no more held. */
+static void give_up(beam *b, const hypothesis *h)
+{
+    b->references[h->slot]--;
+    variations_release(b->variations, h->variations);
 }
 
 static void release_steps(beam *b)
@@ -446,28 +466,40 @@ static void release_steps(beam *b)
     b->step_count = 0;
 }
 
-/* All places of stays and extensions, ranked; returns how many survive (at least 1). */
-static size_t rank_all(beam *b)
+/* Of the stays, which the proposal has ranked, and the extensions those that survive. */
+static void select_survivors(beam *b)
 {
-    size_t ranked = rank_stays(b);
-    for (size_t i = 0; i < b->extension_count; i++)
-        ranked = rank(
-            b->places, ranked, (place){.score = b->extensions[i].score, .index = b->count + i});
-    size_t surviving = 1;
-    double floor = b->places[0].score - b->options.margin;
-    while (
-        surviving < ranked && surviving < b->options.width && !(b->places[surviving].score < floor))
-        surviving++;
-    return surviving;
+    for (size_t i = 0; i < b->extension_count; i++) {
+        const extension *e = &b->extensions[i];
+        ranking_add(&b->ranking, (place){.score = e->score,
+                                     .index = b->count + i,
+                                     .ending = ending_of(&b->now[e->parent], e->token, e->phrase)});
+    }
+    ranking_select(&b->ranking, b->options.width, b->options.margin);
+}
+
+/* Remembers where a prefix that is given up differs from the one kept. */
+static void remember(beam *b, const merge *m)
+{
+    hypothesis *kept = &b->next[m->survivor];
+    double log_odds = m->lost.score - kept->score;
+    if (!(log_odds >= LEAST_LOG_ODDS))
+        return;
+    /* The last token, which they share, need not be looked at: an extension has yet to get it. */
+    bool stays = m->lost.index < b->count;
+    size_t index = stays ? m->lost.index : b->extensions[m->lost.index - b->count].parent;
+    const hypothesis *lost = &b->now[index];
+    kept->variations = variations_add(b->variations, kept->variations, kept->tokens,
+        kept->length - 1, lost->tokens, lost->length - (stays ? 1 : 0), log_odds);
 }
 
 void beam_commit(beam *b)
 {
     if (b->staying)
         return;
-    size_t surviving = rank_all(b);
-    for (size_t i = 0; i < surviving; i++) {
-        const place *p = &b->places[i];
+    select_survivors(b);
+    for (size_t i = 0; i < b->ranking.count; i++) {
+        const place *p = &b->ranking.places[i];
         hypothesis *out = &b->next[i];
         if (p->index < b->count)
             materialise_stay(b, p->index, out);
@@ -475,14 +507,17 @@ void beam_commit(beam *b)
             materialise_extension(b, &b->extensions[p->index - b->count], out);
         out->score = p->score;
         b->references[out->slot]++;
+        variations_hold(b->variations, out->variations);
     }
+    for (size_t i = 0; i < b->ranking.merge_count; i++)
+        remember(b, &b->ranking.merges[i]);
     for (size_t i = 0; i < b->count; i++)
-        b->references[b->now[i].slot]--;
+        give_up(b, &b->now[i]);
     release_steps(b);
     hypothesis *old = b->now;
     b->now = b->next;
     b->next = old;
-    b->count = surviving;
+    b->count = b->ranking.count;
     b->extension_count = 0;
 }
 
@@ -515,6 +550,11 @@ const hypothesis *beam_get(const beam *b, size_t index)
     return &b->now[index];
 }
 
+const variations *beam_variations(const beam *b)
+{
+    return b->variations;
+}
+
 void beam_cut(beam *b, size_t count, uint64_t end)
 {
     const hypothesis *best = &b->now[0];
@@ -527,7 +567,7 @@ void beam_cut(beam *b, size_t count, uint64_t end)
         bool keep = hypothesis_begins_with(h, best->tokens, count) &&
                     (h->length == count || h->tokens[count].frame >= end);
         if (!keep) {
-            b->references[h->slot]--;
+            give_up(b, h);
             continue;
         }
         hypothesis swapped = b->now[kept];
@@ -536,6 +576,7 @@ void beam_cut(beam *b, size_t count, uint64_t end)
         kept++;
     }
     b->count = kept;
+    variations_cut(b->variations, count);
     for (size_t i = kept; i-- > 0;) {
         hypothesis *h = &b->now[i];
         hypothesis_drop(h, count);

@@ -12,6 +12,10 @@
 #define DECODER_BEAM_H
 
 #include "decoder/hypothesis.h"
+#include "decoder/variations.h"
+
+/* Of prefixes that end in the same so many tokens only the best one is kept. */
+enum { BEAM_MERGED_ENDING = 7 };
 
 typedef struct beam_options {
     size_t width;      /* prefixes kept */
@@ -61,6 +65,9 @@ void beam_end(beam *beam);
 /* At least 1, best first. */
 size_t beam_count(const beam *beam);
 const hypothesis *beam_get(const beam *beam, size_t index);
+/* Where prefixes differed that were given up for those with the same ending: the lists of the
+ * hypotheses. */
+const variations *beam_variations(const beam *beam);
 
 /* Drops the first `count` tokens of the best hypothesis, which lie before frame `end`, from
  * all hypotheses.  Those that do not begin with them, or have more tokens before `end`, are

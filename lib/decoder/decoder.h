@@ -83,9 +83,12 @@ typedef struct search_token {
 typedef struct search_hypothesis {
     const search_token *tokens;
     size_t token_count;
-    float score;     /* weighted log-probability, with the language model and the credit for
-                        phrases */
-    float posterior; /* share among the surviving hypotheses, 0..1 */
+    float score;       /* weighted log-probability, with the language model and the credit for
+                          phrases */
+    float posterior;   /* share among the surviving hypotheses, 0..1 */
+    bool is_variation; /* it was merged into the best hypothesis, from which it differs at one
+                          place: its posterior is part of that one's, and independent of what is
+                          elsewhere */
 } search_hypothesis;
 
 /* A finished segment: hypotheses best first, each text once, valid during the call.  A segment in
@@ -143,8 +146,8 @@ void decoder_advance(
 
 /* The running segment: writes up to `max` hypotheses, best first; returns how many (there is
  * always one, without tokens while nothing was said).  Posteriors are shares among all that
- * survive, also those not written.  Token
- * pointers stay valid until the next decoder_advance of this search. */
+ * survive, also those not written.  Token pointers stay valid until the next call of this or of
+ * decoder_advance with this search. */
 size_t search_hypotheses(search *search, size_t max, search_hypothesis *out_hypotheses);
 /* Tokens at the start of the best hypothesis that all surviving hypotheses share. */
 size_t search_stable(const search *search);

@@ -37,6 +37,18 @@ uint64_t hypothesis_extend_hash(uint64_t hash, uint32_t token)
     return hash ^ (hash >> 29);
 }
 
+uint64_t hypothesis_ending(const hypothesis *h, uint32_t token, size_t count)
+{
+    uint64_t hash = EMPTY_HASH;
+    if (token) {
+        hash = hypothesis_extend_hash(hash, token);
+        count--;
+    }
+    for (size_t i = h->length; i > 0 && count > 0; i--, count--)
+        hash = hypothesis_extend_hash(hash, h->tokens[i - 1].token);
+    return hash;
+}
+
 bool hypothesis_begins_with(const hypothesis *h, const search_token *tokens, size_t count)
 {
     if (h->length < count)

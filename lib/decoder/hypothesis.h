@@ -25,6 +25,7 @@ typedef struct hypothesis {
     double credit;        /* and what that adds to the score: 0 without phrases */
     double score;         /* weighted sum: what ranks */
     size_t slot;          /* attention state that the last token is to be read in */
+    uint32_t variations;  /* its list of them (decoder/variations.h) */
 } hypothesis;
 
 /* The empty prefix, whose one alignment is certain; `tokens` is its memory. */
@@ -40,6 +41,8 @@ double hypothesis_grown(const hypothesis *hypothesis, uint32_t token, double log
 
 /* The hash of a prefix of that hash and one more token. */
 uint64_t hypothesis_extend_hash(uint64_t hash, uint32_t token);
+/* A hash of the last `count` tokens of a prefix and one more token, or none more if that is 0. */
+uint64_t hypothesis_ending(const hypothesis *hypothesis, uint32_t token, size_t count);
 /* Whether it begins with these tokens [count]. */
 bool hypothesis_begins_with(const hypothesis *hypothesis, const search_token *tokens, size_t count);
 /* Whether child is parent and one token more. */

@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "decoder/alternatives.h"
 #include "decoder/beam.h"
 #include "decoder/history.h"
 
@@ -43,8 +44,9 @@ struct search {
     float *ctc;                   /* [look_ahead + 1, ctc_frames, tokens] */
     float *state_values;          /* of all states */
     attention_state *states;      /* [beam_slots] */
+    search_token *varied;         /* [ALTERNATIVES_VARIED, segment_tokens] */
     history *history;             /* NULL: nobody looks on at segments, or there is no attention */
-    search_alignment *alignments; /* [segment_max ctc_frames], with a history */
+    search_alignment *alignments; /* [segment_tokens], with a history */
 
     /* Zero at the start of the stream. */
     bool has_proposed;
@@ -92,6 +94,12 @@ static double largest_boost(const search_options *options)
     return options->phrases ? phrases_largest(options->phrases) : 0;
 }
 
+/* Most tokens of a segment: one per frame of CTC. */
+static size_t segment_tokens(const search *s)
+{
+    return s->options.segment_max * s->config->ctc_frames;
+}
+
 /* Shares the values out to the states: hidden, cell and alignment of each. */
 static void lay_out_states(search *s)
 {
@@ -108,17 +116,16 @@ static void lay_out_states(search *s)
 /* What is needed where someone looks on. */
 static steno_status create_history(search *s, steno_error *error)
 {
-    size_t max_length = s->options.segment_max * s->config->ctc_frames;
     if (s->options.observer)
         s->observer = *s->options.observer;
     s->options.observer = NULL;
     if (!s->observer.segment || !search_attends(s))
         return STENO_OK;
-    s->alignments = memory_allocate(max_length, sizeof *s->alignments);
+    s->alignments = memory_allocate(segment_tokens(s), sizeof *s->alignments);
     if (!s->alignments)
         return error_memory(error);
     return history_create(
-        beam_slots(s->options.beam), s->config->window, max_length, &s->history, error);
+        beam_slots(s->options.beam), s->config->window, segment_tokens(s), &s->history, error);
 }
 
 steno_status search_create(const decoder *d, const search_options *options, search_sink sink,
@@ -141,7 +148,8 @@ steno_status search_create(const decoder *d, const search_options *options, sear
     s->ctc = memory_allocate((c->look_ahead + 1) * c->ctc_frames * c->tokens, sizeof(float));
     s->states = memory_allocate(slots, sizeof *s->states);
     s->state_values = memory_allocate(slots * (2 * c->lstm + c->window), sizeof(float));
-    if (!s->encodings || !s->keys || !s->ctc || !s->states || !s->state_values) {
+    s->varied = memory_allocate(ALTERNATIVES_VARIED * segment_tokens(s), sizeof *s->varied);
+    if (!s->encodings || !s->keys || !s->ctc || !s->states || !s->state_values || !s->varied) {
         status = error_memory(error);
         goto fail;
     }
@@ -152,7 +160,7 @@ steno_status search_create(const decoder *d, const search_options *options, sear
         goto fail;
     status = beam_create(&(beam_options){.width = options->beam,
                              .tokens = c->tokens,
-                             .max_length = options->segment_max * c->ctc_frames,
+                             .max_length = segment_tokens(s),
                              .ctc_weight = (double)options->ctc_weight,
                              .attention_weight = (double)options->attention_weight,
                              .token_bonus = (double)options->token_bonus,
@@ -178,6 +186,7 @@ void search_destroy(search *s)
         return;
     beam_destroy(s->beam);
     history_destroy(s->history);
+    memory_free(s->varied);
     memory_free(s->alignments);
     memory_free(s->encodings);
     memory_free(s->keys);
@@ -277,48 +286,10 @@ static const search_token *last_token(const hypothesis *h)
     return h->length ? &h->tokens[h->length - 1] : NULL;
 }
 
-/* Tokens of the hypothesis that lie before frame `end`. */
-static size_t tokens_before(const hypothesis *h, uint64_t end)
+/* At most `max` texts of the running segment before frame `end`. */
+static size_t list(search *s, uint64_t end, size_t max, search_hypothesis *out_hypotheses)
 {
-    size_t count = h->length;
-    while (count > 0 && h->tokens[count - 1].frame >= end)
-        count--;
-    return count;
-}
-
-static bool same_text(const search_hypothesis *a, const search_token *tokens, size_t count)
-{
-    if (a->token_count != count)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (a->tokens[i].token != tokens[i].token)
-            return false;
-    return true;
-}
-
-/* Hypotheses as they are before frame `end`, best first, each text once; out has room for all
- * of the beam. */
-static size_t collect(const search *s, uint64_t end, search_hypothesis *out)
-{
-    size_t count = 0;
-    double best = beam_get(s->beam, 0)->score, sum = 0;
-    for (size_t i = 0; i < beam_count(s->beam); i++)
-        sum += exp(beam_get(s->beam, i)->score - best);
-    for (size_t i = 0; i < beam_count(s->beam); i++) {
-        const hypothesis *h = beam_get(s->beam, i);
-        float posterior = (float)(exp(h->score - best) / sum);
-        size_t tokens = tokens_before(h, end), j = 0;
-        while (j < count && !same_text(&out[j], h->tokens, tokens))
-            j++;
-        if (j < count)
-            out[j].posterior += posterior;
-        else
-            out[count++] = (search_hypothesis){.tokens = h->tokens,
-                .token_count = tokens,
-                .score = (float)h->score,
-                .posterior = posterior};
-    }
-    return count;
+    return alternatives_list(s->beam, end, s->varied, segment_tokens(s), max, out_hypotheses);
 }
 
 /* Shows `count` tokens of the best hypothesis to who looks on. */
@@ -336,7 +307,7 @@ static void show_segment(search *s, size_t count, uint64_t end)
 static void report(search *s, uint64_t end)
 {
     search_hypothesis hypotheses[SEARCH_MAX_BEAM];
-    size_t count = collect(s, end, hypotheses);
+    size_t count = list(s, end, s->options.beam, hypotheses);
     if (hypotheses[0].token_count == 0)
         return;
     s->reported_end = hypotheses[0].tokens[hypotheses[0].token_count - 1].frame + 1;
@@ -423,7 +394,7 @@ void search_commit(search *s)
     s->position++;
     if (has_paused(s))
         end_segment(s);
-    else if (s->position - s->segment_first >= s->options.segment_max * s->config->ctc_frames)
+    else if (s->position - s->segment_first >= segment_tokens(s))
         cut(s);
 }
 
@@ -437,12 +408,7 @@ void search_finish(search *s)
 
 size_t search_hypotheses(search *s, size_t max, search_hypothesis *out_hypotheses)
 {
-    search_hypothesis all[SEARCH_MAX_BEAM];
-    size_t count = collect(s, UINT64_MAX, all);
-    if (count > max)
-        count = max;
-    memcpy(out_hypotheses, all, count * sizeof *all);
-    return count;
+    return list(s, UINT64_MAX, max, out_hypotheses);
 }
 
 size_t search_stable(const search *s)

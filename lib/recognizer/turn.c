@@ -209,6 +209,7 @@ static size_t map_hypotheses(steno_stream *s, const search_hypothesis *from, siz
             .tokens = tokens,
             .token_count = from[i].token_count,
             .posterior = from[i].posterior,
+            .is_variation = from[i].is_variation,
         };
     }
     return count;

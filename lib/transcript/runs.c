@@ -130,17 +130,26 @@ bool runs_same(const transcript_hypothesis *a, const word_run *a_words, size_t a
     return true;
 }
 
-void runs_add_support(const transcript_hypothesis *hypothesis, word_run *words, size_t count,
-    const transcript_hypothesis *other, const word_run *other_words, size_t other_count)
+float runs_weight(const transcript_hypothesis *hypotheses, size_t count, size_t index)
 {
-    float posterior = runs_probability(other->posterior);
+    float weight = runs_probability(hypotheses[index].posterior);
+    for (size_t i = 1; i < count && index == 0; i++)
+        if (hypotheses[i].is_variation)
+            weight -= runs_probability(hypotheses[i].posterior);
+    return weight;
+}
+
+void runs_add_support(const transcript_hypothesis *hypothesis, word_run *words, size_t count,
+    const transcript_hypothesis *other, const word_run *other_words, size_t other_count,
+    float weight)
+{
     size_t from = 0; /* both are in order of time: what lies before one word does before the next */
     for (size_t i = 0; i < count; i++) {
         while (from < other_count && other_words[from].last + 1 < words[i].first)
             from++;
         for (size_t j = from; j < other_count && other_words[j].first <= words[i].last + 1; j++) {
             if (same_text(hypothesis, words + i, other, other_words + j)) {
-                words[i].support += posterior;
+                words[i].support += weight;
                 break;
             }
         }

@@ -12,7 +12,7 @@ typedef struct word_run {
     uint64_t first, last;        /* frames of the first and last token, first <= last */
     uint32_t token, token_count; /* the tokens: [token, token + token_count) */
     float probability;           /* geometric mean over the tokens, 0..1 */
-    float support;               /* posteriors of the hypotheses that contain the word, summed */
+    float support;               /* weights of the hypotheses that contain the word, summed */
 } word_run;
 
 /* Any float as a probability: not-a-number is 0, the rest is clipped to 0..1. */
@@ -31,9 +31,14 @@ void runs_write(const transcript_hypothesis *hypothesis, const word_run *word, c
 bool runs_same(const transcript_hypothesis *a, const word_run *a_words, size_t a_count,
     const transcript_hypothesis *b, const word_run *b_words, size_t b_count);
 
-/* Adds the posterior of `other` to the support of those words of a hypothesis that it contains. */
+/* How much one of the hypotheses [count] given together counts: its posterior, of the first one
+ * what its variations leave of it, which may be less than nothing. */
+float runs_weight(const transcript_hypothesis *hypotheses, size_t count, size_t index);
+
+/* Adds a weight to the support of those words of a hypothesis that `other` contains. */
 void runs_add_support(const transcript_hypothesis *hypothesis, word_run *words, size_t count,
-    const transcript_hypothesis *other, const word_run *other_words, size_t other_count);
+    const transcript_hypothesis *other, const word_run *other_words, size_t other_count,
+    float weight);
 
 /* Of a word whose support is complete: 0..1. */
 float runs_confidence(const word_run *word);

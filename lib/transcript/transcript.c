@@ -229,7 +229,8 @@ static size_t add_running(transcript *self, const transcript_hypothesis *hypothe
     size_t words = runs_split(hypotheses, runs), stable_words = 0;
     for (size_t h = 0; h < count; h++) {
         size_t other_words = runs_split(hypotheses + h, self->other);
-        runs_add_support(hypotheses, runs, words, hypotheses + h, self->other, other_words);
+        runs_add_support(hypotheses, runs, words, hypotheses + h, self->other, other_words,
+            runs_weight(hypotheses, count, h));
     }
     for (size_t i = 0; i < words; i++) {
         size_t next_token = (size_t)runs[i].token + runs[i].token_count;

@@ -25,10 +25,11 @@
  * and times never run backwards, also from one final to the next.
  *
  * Confidence of a word, 0..1:
- *     min(1, sum of p(h) over the hypotheses h that contain it) * (q_1 * ... * q_n)^(1/n)
- * where p(h) is the hypothesis' posterior among those given together, h contains a word when it
- * has one with the same text in overlapping or touching frames, and q_i are the probabilities
- * of the word's own n tokens.
+ *     sum of w(h) over the hypotheses h that contain it, within 0..1, * (q_1 * ... * q_n)^(1/n)
+ * where w(h) is the hypothesis' posterior, of the first one less those of its variations; h
+ * contains a word when it has one with the same text in overlapping or touching frames, and q_i are
+ * the probabilities of the word's own n tokens.  So a word loses what the hypotheses without it
+ * have.
  *
  * Alternatives.  Hypotheses with the same words are one, their posteriors summed.  Those of an
  * utterance of several segments are the max_alternatives distinct texts with the greatest product
@@ -70,6 +71,9 @@ typedef struct transcript_hypothesis {
     const transcript_token *tokens;
     size_t token_count;
     float posterior; /* 0..1 among those given together */
+    bool
+        is_variation; /* of the first one, with which it shares all but one place: its posterior is
+                         part of the first one's.  Variations at different places are independent */
 } transcript_hypothesis;
 
 typedef struct transcript transcript;

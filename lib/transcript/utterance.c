@@ -102,9 +102,10 @@ static void add_support(utterance *self, const transcript_hypothesis *hypotheses
     word_run *other = runs_of(self, self->limits.alternatives);
     for (size_t h = 0; h < count; h++) {
         size_t words = runs_split(hypotheses + h, other);
+        float weight = runs_weight(hypotheses, count, h);
         for (size_t i = 0; i < part_count; i++)
-            runs_add_support(
-                self->kept[i], runs_of(self, i), parts[i].word_count, hypotheses + h, other, words);
+            runs_add_support(self->kept[i], runs_of(self, i), parts[i].word_count, hypotheses + h,
+                other, words, weight);
     }
 }
 

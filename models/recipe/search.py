@@ -10,6 +10,7 @@ import math
 import torch
 
 MINUS = -math.inf
+MERGED_ENDING = 7  # of prefixes that end in the same so many tokens only the best is kept
 
 
 def _add(a, b):
@@ -134,8 +135,13 @@ class Search:
             new.token = extended[longer]
             new.times = hypothesis.times + [(math.exp(row[longer[-1]]), t)]
             following[longer] = new
-        best = sorted(following, key=lambda p: self.score(p, following[p]), reverse=True)
-        self.beam = {p: following[p] for p in best[: options["beam"]]}
+        self.beam, endings = {}, set()
+        for prefix in sorted(following, key=lambda p: self.score(p, following[p]), reverse=True):
+            ending = prefix[-MERGED_ENDING:]
+            if len(self.beam) < options["beam"] and ending not in endings:
+                self.beam[prefix] = following[prefix]
+                if len(ending) == MERGED_ENDING:
+                    endings.add(ending)
 
     def _end_segment(self, t):
         best = next(iter(self.beam))

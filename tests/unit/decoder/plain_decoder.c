@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "decoder/beam.h"
 
 struct plain {
     decoder_config config;
@@ -234,6 +235,18 @@ static size_t grow(const plain *p, const search_options *options, const plain_lm
     return grown;
 }
 
+/* Whether one of the prefixes [count] ends in the same tokens. */
+static bool goes_on_like_one(const plain_prefix *prefix, const plain_prefix *others, size_t count)
+{
+    for (size_t i = 0; i < count && prefix->length >= BEAM_MERGED_ENDING; i++)
+        if (others[i].length >= BEAM_MERGED_ENDING &&
+            memcmp(prefix->tokens + prefix->length - BEAM_MERGED_ENDING,
+                others[i].tokens + others[i].length - BEAM_MERGED_ENDING,
+                BEAM_MERGED_ENDING * sizeof *prefix->tokens) == 0)
+            return true;
+    return false;
+}
+
 size_t plain_search(const plain *p, const search_options *options, const plain_lm *lm,
     const float *encodings, size_t count, plain_prefix *prefixes)
 {
@@ -248,8 +261,10 @@ size_t plain_search(const plain *p, const search_options *options, const plain_l
                             (double)options->lm_weight * next[i].lm +
                             (double)options->token_bonus * (double)next[i].length;
         qsort(next, grown, sizeof *next, compare_scores);
-        kept = grown < options->beam ? grown : options->beam;
-        memcpy(prefixes, next, kept * sizeof *next);
+        kept = 0;
+        for (size_t i = 0; i < grown && kept < options->beam; i++)
+            if (!goes_on_like_one(&next[i], prefixes, kept))
+                prefixes[kept++] = next[i];
     }
     free(next);
     return kept;

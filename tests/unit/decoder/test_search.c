@@ -49,13 +49,17 @@ static void compare_with_plain(
 
     search_hypothesis found[SEARCH_MAX_BEAM];
     size_t hypotheses = search_hypotheses(s, SEARCH_MAX_BEAM, found);
-    ck_assert_uint_eq(hypotheses, prefixes);
+    size_t compared = 0;
     for (size_t i = 0; i < hypotheses; i++) {
-        ck_assert_double_eq_tol((double)found[i].score, expected[i].score, LISTENER_TOLERANCE);
-        ck_assert_uint_eq(found[i].token_count, expected[i].length);
-        for (size_t k = 0; k < expected[i].length; k++)
-            ck_assert_uint_eq(found[i].tokens[k].token, expected[i].tokens[k]);
+        if (found[i].is_variation)
+            continue;
+        const plain_prefix *one = &expected[compared++];
+        ck_assert_double_eq_tol((double)found[i].score, one->score, LISTENER_TOLERANCE);
+        ck_assert_uint_eq(found[i].token_count, one->length);
+        for (size_t k = 0; k < one->length; k++)
+            ck_assert_uint_eq(found[i].tokens[k].token, one->tokens[k]);
     }
+    ck_assert_uint_eq(compared, prefixes);
     search_destroy(s);
     free(expected);
     plain_destroy(p);
@@ -64,8 +68,8 @@ static void compare_with_plain(
 /* Scripts full of doubt, as long as the beam's bound can't prune wrongly. */
 START_TEST(scores_equal_plain)
 {
-    static const char *const scripts[] = {
-        "A.B..CC.D.", "ABABAB", "..aA.aA..B", "K.JJ.K..KK.aab", "......", "AAAAAA"};
+    static const char *const scripts[] = {"A.B..CC.D.", "ABABAB", "..aA.aA..B", "K.JJ.K..KK.aab",
+        "......", "AAAAAA", "ABcdefgHijk.Ba"};
     static const float attention_weights[] = {0, 0.3f, 1};
     const size_t frames = 1 + (size_t)_i / 6;
     fixture f;

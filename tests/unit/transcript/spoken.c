@@ -27,7 +27,7 @@ void spoken_make(spoken *self, float posterior, const char *script)
 
 transcript_hypothesis spoken_hypothesis(const spoken *self)
 {
-    return (transcript_hypothesis){self->tokens, self->count, self->posterior};
+    return (transcript_hypothesis){self->tokens, self->count, self->posterior, false};
 }
 
 void spoken_segment(transcript *self, const char *script, uint64_t end_frame)

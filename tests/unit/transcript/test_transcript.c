@@ -90,6 +90,34 @@ START_TEST(test_confidence)
 }
 END_TEST
 
+/* A word loses what the variations without it have, and no more, however many there are elsewhere.
+ */
+START_TEST(test_confidence_with_variations)
+{
+    static const char *const scripts[] = {" a@1| b@3| c@5| d@7", " x@1| b@3| c@5| d@7",
+        " a@1| y@3| c@5| d@7", " a@1| b@3| z@5| d@7", " a@1| b@3| d@7"};
+    static const float posteriors[] = {0.9f, 0.4f, 0.3f, 0.2f, 0.1f};
+    spoken said[6];
+    transcript_hypothesis hypotheses[6];
+    for (size_t i = 0; i < 5; i++) {
+        spoken_make(&said[i], posteriors[i], scripts[i]);
+        hypotheses[i] = spoken_hypothesis(&said[i]);
+        hypotheses[i].is_variation = i > 0;
+    }
+    spoken_make(&said[5], 0.1f, " a@1| b@3| c@5| w@7");
+    hypotheses[5] = spoken_hypothesis(&said[5]);
+    transcript *self = subject_create(subject_defaults);
+    transcript_segment(self, hypotheses, 6, 9);
+    transcript_finish(self);
+    const steno_alternative *best = subject_final(self)->alternatives;
+    static const float confidences[] = {0.6f, 0.7f, 0.7f, 0.9f};
+    ck_assert_uint_eq(best->word_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_float_eq_tol(best->words[i].confidence, confidences[i], 1e-6f);
+    transcript_destroy(self);
+}
+END_TEST
+
 START_TEST(test_confidence_of_bad_numbers)
 {
     static const float values[] = {NAN, INFINITY, -INFINITY, -1, 0, 2, 1e-40f};
@@ -199,7 +227,7 @@ START_TEST(test_long_tokens_are_cut)
     memcpy(token + 47, "\xE2\x82\xAC\xE2\x82\xAC", 7);
     transcript *self = subject_create(subject_defaults);
     transcript_token tokens[] = {{token, 1, 1}, {" b", 3, 1}};
-    transcript_hypothesis hypothesis = {tokens, 2, 1};
+    transcript_hypothesis hypothesis = {tokens, 2, 1, false};
     transcript_segment(self, &hypothesis, 1, 5);
     transcript_finish(self);
     const steno_alternative *best = subject_final(self)->alternatives;
@@ -336,6 +364,7 @@ int main(void)
     tcase_add_test(tests, test_words);
     tcase_add_test(tests, test_nothing_said);
     tcase_add_test(tests, test_confidence);
+    tcase_add_test(tests, test_confidence_with_variations);
     tcase_add_test(tests, test_confidence_of_bad_numbers);
     tcase_add_test(tests, test_alternatives_of_one_segment);
     tcase_add_test(tests, test_alternatives_across_segments);

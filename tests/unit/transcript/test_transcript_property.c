@@ -110,7 +110,7 @@ static void draw_segment(speech *said, segment *part, uint64_t begin)
             count -= draw(2);
         }
         part->hypotheses[h] =
-            (transcript_hypothesis){part->tokens[h], count, 1.0f / (float)(2 << h)};
+            (transcript_hypothesis){part->tokens[h], count, 1.0f / (float)(2 << h), false};
     }
     expect(said, part->hypotheses);
 }
@@ -243,7 +243,8 @@ static void advance_within(
             running[count - 1] = draw_token(running[count - 1].frame);
         last_end = running[count - 1].frame + 1;
     }
-    transcript_hypothesis hypotheses[2] = {{running, count, 0.75f}, {running, stable, 0.25f}};
+    transcript_hypothesis hypotheses[2] = {
+        {running, count, 0.75f, false}, {running, stable, 0.25f, false}};
     uint64_t trailing = position > last_end ? position - last_end : 0;
     transcript_advance(self, hypotheses, draw(2) ? 2 : 1, stable, position, trailing);
 }
@@ -380,7 +381,7 @@ START_TEST(test_alternatives_against_all)
         for (size_t h = 0; h < CHOICES; h++) {
             tokens[h][0] = (transcript_token){texts[(first + h) % 4][0], 10 * part + 1, 1};
             tokens[h][1] = (transcript_token){texts[(first + h) % 4][1], 10 * part + 2, 1};
-            hypotheses[h] = (transcript_hypothesis){tokens[h], 2, posterior};
+            hypotheses[h] = (transcript_hypothesis){tokens[h], 2, posterior, false};
             posterior *= (float)(100 + draw(899)) / 1000;
         }
         transcript_segment(self, hypotheses, CHOICES, 10 * part + 8);

@@ -162,14 +162,14 @@ START_TEST(test_memory_is_full)
             tokens[i] = (transcript_token){pattern < 4 * 12 ? long_word : " y", 5, 1};
         for (size_t round = 0; round <= rounds; round++) {
             size_t count = round < rounds ? few : SPOKEN_TOKENS;
-            transcript_hypothesis hypotheses[3] = {
-                {tokens, count, 0.5f}, {tokens, count - 1, 0.3f}, {tokens, count / 2, 0.2f}};
+            transcript_hypothesis hypotheses[3] = {{tokens, count, 0.5f, false},
+                {tokens, count - 1, 0.3f, false}, {tokens, count / 2, 0.2f, false}};
             transcript_segment(self, hypotheses, 3, 6);
             given += count;
             taken += final_words(self);
         }
         /* The running segment needs its room too. */
-        transcript_hypothesis running = {tokens, SPOKEN_TOKENS, 1};
+        transcript_hypothesis running = {tokens, SPOKEN_TOKENS, 1, false};
         transcript_advance(self, &running, 1, 0, 6, 0);
         taken += final_words(self);
     }
