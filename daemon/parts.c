@@ -72,6 +72,7 @@ static speech_options speech_settings(const daemon_options *options, log_sink *l
         .threads = options->threads,
         .backlog_ms = options->backlog_seconds * 1000,
         .chunk_ms = options->chunk_ms,
+        .beam = options->beam,
         .log = log,
     };
 }

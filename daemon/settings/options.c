@@ -55,6 +55,8 @@ static const option_entry entries[] = {
         "threads that recognise; 0: one per core", false},
     {"chunk", "recognition", "MS", OPTION_NUMBER, AT(chunk_ms), 0, 10000, NULL, "0",
         "audio recognised at a time, latency against accuracy; 0: the model's largest", true},
+    {"beam", "recognition", "N", OPTION_NUMBER, AT(beam), 0, 128, NULL, "0",
+        "hypotheses kept while searching, accuracy against streams; 0: the model's", true},
     {"max-streams", "limits", "N", OPTION_NUMBER, AT(max_streams), 0, 65536, NULL, "0",
         "streams at once; 0: 50 for each thread that recognises", true},
     {"max-streams-per-client", "limits", "N", OPTION_NUMBER, AT(max_streams_per_client), 0, 65536,

@@ -49,6 +49,7 @@ typedef struct daemon_options {
     uint32_t precision; /* a steno_precision */
     uint32_t threads;   /* 0: one per core */
     uint32_t chunk_ms;  /* 0: the model's largest */
+    uint32_t beam;      /* 0: the model's */
 
     /* limits */
     uint32_t max_streams; /* after options_complete never 0 */

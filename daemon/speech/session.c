@@ -113,6 +113,7 @@ static void fill_options(const session *s, uint32_t rate_hz, uint32_t channels,
     if (!c->per_channel && (c->mix_channels || c->channel > 0))
         options->channel = c->channel;
     options->chunk_ms = c->chunk_ms ? c->chunk_ms : s->setting.chunk_ms;
+    options->beam = s->setting.beam;
     options->interim = c->interim;
     options->endpointing = !c->no_endpointing;
     if (c->endpoint_ms != 0)

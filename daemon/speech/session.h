@@ -24,6 +24,7 @@ typedef struct session_setting {
     steno_engine *engine;
     steno_model *model;  /* the session takes a reference */
     uint32_t chunk_ms;   /* of requests that name none */
+    uint32_t beam;       /* hypotheses kept while searching; 0: the model's */
     uint32_t backlog_ms; /* audio waiting in each stream before advance says STENO_FULL */
     /* Called on a worker thread when advance or next may have something to do. */
     void (*ready)(void *context);

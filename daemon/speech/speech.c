@@ -74,6 +74,7 @@ static steno_status try_stream(const session_setting *setting, steno_error *erro
     steno_stream *stream;
     steno_stream_options_init(&options);
     options.chunk_ms = setting->chunk_ms;
+    options.beam = setting->beam;
     if (setting->backlog_ms > 2 * options.chunk_ms)
         options.backlog_ms = setting->backlog_ms;
     steno_status status =
@@ -93,6 +94,7 @@ steno_status speech_prepare(
     if (status == STENO_OK) {
         change->setting.engine = self->engine;
         change->setting.chunk_ms = choose_chunk(change->setting.model, options->chunk_ms);
+        change->setting.beam = options->beam;
         change->setting.backlog_ms = options->backlog_ms;
         change->setting.log = options->log;
         status = try_stream(&change->setting, error);
@@ -165,6 +167,7 @@ steno_status speech_begin_stream(speech *self, steno_stream_options *options,
     session_setting setting = take_setting(self);
     if (options->chunk_ms == 0)
         options->chunk_ms = setting.chunk_ms;
+    options->beam = setting.beam;
     steno_status status =
         steno_stream_create(self->engine, setting.model, options, out_stream, error);
     if (status == STENO_OK)

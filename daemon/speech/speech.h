@@ -27,6 +27,7 @@ typedef struct speech_options {
     uint32_t threads;    /* workers; 0: one per core */
     uint32_t backlog_ms; /* audio that a stream may have waiting before its call is not read on */
     uint32_t chunk_ms;   /* latency against accuracy; 0: the model's largest */
+    uint32_t beam;       /* hypotheses kept, accuracy against streams; 0: the model's */
     log_sink *log;       /* for transcripts, where it wants them; borrowed until destroy */
 } speech_options;
 
@@ -35,7 +36,7 @@ typedef struct speech speech;
 /* Opens the model and starts the engine.  Errors as steno_model_open and steno_engine_create. */
 steno_status speech_create(const speech_options *options, speech **out_speech, steno_error *error);
 
-/* Changing the model, the precision, the chunk and the backlog while calls are under way:
+/* Changing the model, the precision, the chunk, the beam and the backlog while calls are under way:
  *
  *     speech_prepare(speech, &options, &change, &error);     on any one thread; takes its time
  *     speech_commit(speech, change);                         or speech_abandon(change)
@@ -57,8 +58,8 @@ steno_model *speech_identify(speech *speech, char out_id[FINGERPRINT_BYTES]);
 /* A session with the model and settings of this moment; any thread.  As session_create. */
 steno_status speech_begin_session(speech *speech, const wire_config *config,
     void (*ready)(void *context), void *context, session **out_session, steno_error *error);
-/* A stream of the engine's with the model and the chunk of this moment, whose model is in
- * *out_model, borrowed from the stream; options->chunk_ms 0: as for requests that name none.  As
+/* A stream of the engine's with the model, the beam and, where options->chunk_ms is 0, the chunk of
+ * this moment, whose model is in *out_model, borrowed from the stream.  As
  * steno_stream_create; any thread. */
 steno_status speech_begin_stream(speech *speech, steno_stream_options *options,
     steno_stream **out_stream, const steno_model **out_model, steno_error *error);

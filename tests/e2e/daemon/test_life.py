@@ -190,6 +190,19 @@ class Reload(LifeTest):
         self.reload(program)
         self.assertEqual(self.whole(), [])
 
+    def test_beam(self):
+        """The words are those of as many hypotheses as the settings say."""
+        path = self.folder / "noise.wav"
+        path.write_bytes(speaking.wav_bytes(self.samples))
+        narrow = speaking.texts(speaking.transcribe(path, "--beam", "1"))
+        program = self.serve_file(self.settings(MODEL, "beam = 1"))
+        self.assertEqual(self.whole(), narrow)
+        self.assertEqual(self.reload(program, self.settings(MODEL)), "stenod: reloaded")
+        self.assertEqual(self.whole(), speaking.texts(speaking.transcribe(path)))
+        self.assertNotEqual(self.whole(), narrow)
+        self.assertIn("stenod.conf:3: 129 is not a number from 0 to 128",
+                      self.reload(program, self.settings(MODEL, "beam = 129")))
+
     def test_what_is_wrong_changes_nothing(self):
         program = self.serve_file(self.settings(MODEL, "max-streams = 1"))
         expected = self.whole()
