@@ -32,6 +32,10 @@ from loader import Loader, open_sampler
 from losses import attention_loss, ctc_loss, ctc_triggers, pad_tokens, peak_loss, phone_loss
 from network import Config, Network
 
+# Frames (10 ms) that a batch's encodings see ahead in chunks of; 0: the whole utterance.
+CHUNKS = (16, 32, 64, 64, 128, 128, 0)
+EVALUATED_CHUNK = 64
+
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -117,7 +121,8 @@ def losses_of(network, log_mel, batch, stage, device, generator, half, attend=Tr
     frames = frames * inside[:, :, None]
     if stage.mask:
         mask_features(frames, batch.frame_counts, stage.mask, generator)
-    chunk = (2, 4, 8, 8, 16, 16, 0)[int(torch.randint(0, 7, (1,), generator=generator))]
+    drawn = int(torch.randint(0, len(CHUNKS), (1,), generator=generator))
+    chunk = CHUNKS[drawn] // config.subsampling
     with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=half):
         encodings, counts, phones = network.encode(frames, batch.frame_counts.to(device), chunk)
         logits = network.ctc_logits(encodings)
@@ -311,7 +316,7 @@ def _evaluate(arguments, config, average, minutes, hours):
     network = Network(config)
     network.load_state_dict({k: v.cpu() for k, v in average.values.items()})
     dev = Recordings(arguments.data, "dev")
-    rates = greedy_error_rate(network, dev, dev.rows[::20], chunk=8)
+    rates = greedy_error_rate(network, dev, dev.rows[::20], EVALUATED_CHUNK // network.config.subsampling)
     line = f"{minutes:.1f}\t{hours:.2f}\t" + "\t".join(f"{k}={100 * v:.2f}" for k, v in rates.items())
     with open(os.path.join(arguments.out, "eval.tsv"), "a", encoding="utf-8") as f:
         f.write(line + "\n")
