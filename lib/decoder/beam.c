@@ -10,7 +10,7 @@
  * Steps are what costs, so a new prefix is first ranked by an upper bound, its score with the
  * attention decoder fully agreeing (log-probability 0).  What is no better by that than the worst
  * of a full beam of staying prefixes can't survive and is not looked at; of the rest at most two
- * beams are.  CTC-only search is exact with that, as the bound is the score.
+ * beams are.  With CTC alone nothing is lost by that, as the bound is the score.
  *
  * Two prefixes that end in the same BEAM_MERGED_ENDING tokens go on alike: the language model's
  * context is the same, and what the attention decoder still knows of the tokens before tells good
