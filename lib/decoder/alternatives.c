@@ -1,7 +1,7 @@
 /*
  * A prefix that was given up stays in proportion to the one it was given up for: from there on they
- * go on alike.  Where a variation of odds r lies alone it has the share r / (1 + r) of its prefix; of
- * those that lie at the same tokens, of odds r_1 ... r_n, each has r_i / (1 + r_1 + ... + r_n).
+ * go on alike.  Where a variation of odds r lies alone it has the share r / (1 + r) of its prefix;
+ * of those that lie at the same tokens, of odds r_1 ... r_n, each has r_i / (1 + r_1 + ... + r_n).
  * Variations at different tokens are taken to be independent.
  */
 #include "decoder/alternatives.h"
@@ -59,7 +59,8 @@ static size_t list_prefixes(
     for (size_t i = 0; i < beam_count(b); i++) {
         const hypothesis *h = beam_get(b, i);
         float posterior = (float)(exp(h->score - best) / sum);
-        size_t tokens = tokens_before(h, end), same = find(out_hypotheses, count, h->tokens, tokens);
+        size_t tokens = tokens_before(h, end),
+               same = find(out_hypotheses, count, h->tokens, tokens);
         if (same < count)
             out_hypotheses[same].posterior += posterior;
         else if (count < max)
@@ -110,7 +111,8 @@ static void select_variations(const beam *b, const hypothesis *h, size_t tokens,
 {
     const variations *all = beam_variations(b);
     out->count = 0;
-    for (uint32_t list = h->variations; list != VARIATIONS_NONE; list = variations_rest(all, list)) {
+    for (uint32_t list = h->variations; list != VARIATIONS_NONE;
+         list = variations_rest(all, list)) {
         const variation *v = variations_first(all, list);
         if (v->end <= tokens)
             select_one(out, v);
@@ -176,7 +178,8 @@ size_t alternatives_list(const beam *b, uint64_t end, search_token *room, size_t
     for (size_t i = 0; i < chosen.count; i++) {
         double part = share(&chosen, i);
         search_token *tokens = room + i * length;
-        size_t varied = vary(best.tokens, best.token_count, end, chosen.variations[i], length, tokens);
+        size_t varied =
+            vary(best.tokens, best.token_count, end, chosen.variations[i], length, tokens);
         if (part < LEAST_SHARE || varied == 0 ||
             find(out_hypotheses, count, tokens, varied) < count)
             continue;

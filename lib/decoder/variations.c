@@ -79,7 +79,8 @@ static variation difference(
     while (same < shorter - first &&
            kept[kept_count - 1 - same].token == lost[lost_count - 1 - same].token)
         same++;
-    return (variation){.first = first, .end = kept_count - same, .count = lost_count - same - first};
+    return (variation){
+        .first = first, .end = kept_count - same, .count = lost_count - same - first};
 }
 
 bool variation_equals(const variation *a, const variation *b)

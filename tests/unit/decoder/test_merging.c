@@ -91,9 +91,15 @@ START_TEST(where_texts_differ)
         size_t first, end;
         const char *letters;
     } cases[] = {
-        {"abcd", "axcd", 1, 2, "x"}, {"abcd", "acd", 1, 2, ""}, {"acd", "abcd", 1, 1, "b"},
-        {"abcd", "xbyd", 0, 3, "xby"}, {"aab", "ab", 1, 2, ""}, {"ab", "aab", 1, 1, "a"},
-        {"abc", "abcc", 3, 3, "c"}, {"", "a", 0, 0, "a"}, {"a", "", 0, 1, ""},
+        {"abcd", "axcd", 1, 2, "x"},
+        {"abcd", "acd", 1, 2, ""},
+        {"acd", "abcd", 1, 1, "b"},
+        {"abcd", "xbyd", 0, 3, "xby"},
+        {"aab", "ab", 1, 2, ""},
+        {"ab", "aab", 1, 1, "a"},
+        {"abc", "abcc", 3, 3, "c"},
+        {"", "a", 0, 0, "a"},
+        {"a", "", 0, 1, ""},
     };
     variations *v = NULL;
     ck_assert_int_eq(variations_create(1, &v, NULL), STENO_OK);
@@ -105,8 +111,7 @@ START_TEST(where_texts_differ)
         variations_release(v, list);
     }
     /* Too long to remember. */
-    ck_assert_uint_eq(
-        add(v, VARIATIONS_NONE, "az", "abcdefghijklmnz", -1), VARIATIONS_NONE);
+    ck_assert_uint_eq(add(v, VARIATIONS_NONE, "az", "abcdefghijklmnz", -1), VARIATIONS_NONE);
     variations_destroy(v);
 }
 END_TEST
@@ -196,8 +201,8 @@ static const char *letters_of(const search_hypothesis *h)
 }
 
 /* The list of what the beam says before frame `end` begins with these texts [count]. */
-static void check_list(const beam *b, uint64_t end, size_t count, const char *const *texts,
-    const double *posteriors)
+static void check_list(
+    const beam *b, uint64_t end, size_t count, const char *const *texts, const double *posteriors)
 {
     static search_token room[ALTERNATIVES_VARIED * LENGTH];
     search_hypothesis list[64];
