@@ -51,7 +51,7 @@ class Convolution(unittest.TestCase):
         random = np.random.default_rng(1)
         for count, taps, delay in ((50000, 7680, 0), (50000, 512, 256), (100, 512, 256), (3, 7680, 0), (8192, 1, 0)):
             samples, kernel = (random.standard_normal(n).astype(np.float32) for n in (count, taps))
-            wanted = np.convolve(samples, kernel)
+            wanted = np.convolve(samples.astype(float), kernel.astype(float))
             wanted = np.concatenate([wanted, np.zeros(delay)])[delay : delay + count]
             out = augment.convolve(samples, kernel, delay)
             self.assertEqual(len(out), count)

@@ -113,7 +113,10 @@ class Settings(DaemonTest):
                  "--threads", "1", "--listen", f"unix:{place}"], env=self.environment()) as program:
             try:
                 self.assertTrue(eventually(place.exists))
-                self.assertEqual(self.check(self.channel(f"unix:{place}")), Status.SERVING)
+                channel = self.channel(f"unix:{place}")
+                # The file is there a moment before it is listened at.
+                grpc.channel_ready_future(channel).result(PATIENCE)
+                self.assertEqual(self.check(channel), Status.SERVING)
                 for number in (1, 2):
                     self.assertEqual(os.readlink(f"/proc/{program.pid}/fd/{number}"), "/dev/null")
             finally:
