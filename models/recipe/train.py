@@ -11,7 +11,8 @@ and --loaders with about as many processes as there are cores (loader.py).
 
 RUN/checkpoint.pt is written every --save minutes and is all that --resume needs; RUN/log.tsv holds
 a line per report: worker, minutes, hours of audio, losses; RUN/eval.tsv the greedy CTC word error
-rate on part of dev.
+rate on part of dev.  --start MODEL --frames 0 begins with the weights of a model file, which has the
+network's sizes, and not where its training ended: the optimiser's moments are not in it.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import time
 import torch
 import torch.multiprocessing as multiprocessing
 
+import export
 import fused
 from augment import mask_features
 from data import Recordings
@@ -61,6 +63,7 @@ def parse():
     parser.add_argument("--plain", action="store_true", help="PyTorch's own operations, no kernels in C")
     parser.add_argument("--exact", action="store_true", help="the kernels' products in f32, not in fixed point")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--start", help="a model file to begin with the weights of, for more or other recordings")
     parser.add_argument("--part", type=int, default=1, help="train on one in so many recordings only")
     parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
     for name, value in Config().as_dict().items():
@@ -68,6 +71,8 @@ def parse():
     arguments = parser.parse_args()
     if arguments.loaders and arguments.workers > 1:
         parser.error("--loaders goes with one worker")
+    if arguments.resume and arguments.start:
+        parser.error("either --resume or --start")
     return arguments
 
 
@@ -214,6 +219,18 @@ def grow_ctc(checkpoint, ctc_frames):
     checkpoint["config"] = {**config, "ctc_frames": ctc_frames}
 
 
+def start_from(path, data, tokens, dropout):
+    """A network with a model file's weights; its phone head, which the file has not, begins anew.  The units'
+    prior and the blank's share are put back where export.py took them out with its defaults."""
+    saved, _, metadata = export.load_model_file(path)
+    if json.loads(metadata["tokens"]) != tokens:
+        raise SystemExit(f"{path} has other text units than {data}: take its recordings' own with units.py")
+    network = Network(Config(**{**saved.config.as_dict(), "dropout": dropout}))
+    network.load_state_dict(saved.state_dict())
+    export.divide_by_prior(network, export.unit_counts(data), -export.PRIOR, -export.BLANK)
+    return network
+
+
 def use_kernels(network, arguments, rank):
     """Whether the network is trained by the kernels of fused.py from now on: in f32 on a CPU."""
     if arguments.device != "cpu" or arguments.half:
@@ -334,6 +351,9 @@ def main():
         network = Network(Config(**{**checkpoint["config"], "dropout": arguments.dropout}))
         network.load_state_dict(checkpoint["weights"])
         clock[0], clock[1] = checkpoint["minutes"], checkpoint["hours"]
+    elif arguments.start:
+        with open(os.path.join(arguments.data, "tokens.json"), encoding="utf-8") as f:
+            network = start_from(arguments.start, arguments.data, json.load(f), arguments.dropout)
     else:
         network = Network(config)
         network.feature_mean[:], network.feature_inverse_deviation[:] = feature_statistics(recordings)

@@ -15,6 +15,7 @@ try:
     import torch
     import folder
     import safetensors
+    import train
     from network import Config, Network
     from units import Units
 except ImportError as missing:
@@ -97,6 +98,18 @@ class Export(unittest.TestCase):
             level = frame + 0.5 * np.log(counts)  # the same for all units
             self.assertLess(float(np.abs(level - level[0]).max()), 1e-5)
             self.assertAlmostEqual(float((frame * counts).sum()), 0.0, delta=1e-2)
+
+    def test_training_can_begin_with_it(self):
+        self.export("--weights", "f32")
+        path = os.path.join(self.data, "out.safetensors")
+        started = train.start_from(path, self.data, self.tokens, 0.25)
+        self.assertEqual(started.config.as_dict(), {**self.network.config.as_dict(), "dropout": 0.25})
+        for name, value in started.state_dict().items():
+            if not name.startswith("phone"):
+                apart = float((value - self.network.state_dict()[name]).abs().max())
+                self.assertLess(apart, 1e-5 if name == "ctc.bias" else 1e-12, name)
+        with self.assertRaisesRegex(SystemExit, "other text units"):
+            train.start_from(path, self.data, self.tokens[1:], 0.25)
 
 
 if __name__ == "__main__":
