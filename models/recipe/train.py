@@ -19,6 +19,8 @@ import argparse
 import json
 import math
 import os
+import signal
+import sys
 import time
 
 import torch
@@ -67,7 +69,7 @@ def parse():
     parser.add_argument("--part", type=int, default=1, help="train on one in so many recordings only")
     parser.add_argument("--overfit", type=int, default=0, help="train on so many recordings only")
     for name, value in Config().as_dict().items():
-        parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
+        parser.add_argument("--" + name.replace("_", "-"), type=type(value), help=f"(default: {value})")
     arguments = parser.parse_args()
     if arguments.loaders and arguments.workers > 1:
         parser.error("--loaders goes with one worker")
@@ -77,9 +79,8 @@ def parse():
 
 
 def make_config(arguments, units):
-    config = Config(**{name: getattr(arguments, name) for name in Config().as_dict()})
-    config.tokens = units.size
-    return config
+    given = {name: getattr(arguments, name) for name in Config().as_dict()}
+    return Config(**{**{name: value for name, value in given.items() if value is not None}, "tokens": units.size})
 
 
 def feature_statistics(recordings, count=300):
@@ -347,13 +348,14 @@ def main():
     clock = torch.zeros(1 + arguments.workers, dtype=torch.float64)
     if arguments.resume:
         checkpoint = torch.load(os.path.join(arguments.out, "checkpoint.pt"), map_location="cpu")
-        grow_ctc(checkpoint, arguments.ctc_frames)
-        network = Network(Config(**{**checkpoint["config"], "dropout": arguments.dropout}))
+        if arguments.ctc_frames:
+            grow_ctc(checkpoint, arguments.ctc_frames)
+        network = Network(Config(**{"ctc_frames": 1, **checkpoint["config"], "dropout": config.dropout}))
         network.load_state_dict(checkpoint["weights"])
         clock[0], clock[1] = checkpoint["minutes"], checkpoint["hours"]
     elif arguments.start:
         with open(os.path.join(arguments.data, "tokens.json"), encoding="utf-8") as f:
-            network = start_from(arguments.start, arguments.data, json.load(f), arguments.dropout)
+            network = start_from(arguments.start, arguments.data, json.load(f), config.dropout)
     else:
         network = Network(config)
         network.feature_mean[:], network.feature_inverse_deviation[:] = feature_statistics(recordings)
@@ -367,6 +369,7 @@ def main():
         return
     network.share_memory()
     clock.share_memory_()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a usual exit, which takes the workers along
     multiprocessing.spawn(worker, (arguments, network, clock), nprocs=arguments.workers, daemon=True)
 
 

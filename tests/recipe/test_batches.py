@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import unittest.mock
 
@@ -118,13 +119,15 @@ class Folder(unittest.TestCase):
     def test_training_resumes(self):
         run = os.path.join(self.data, "run")
         command = [sys.executable, os.path.join(RECIPE, "train.py"), "--data", self.data, "--out", run]
-        command += ["--dictionary", self.dictionary, "--seconds", "6", "--frames", "0.3", *SMALL.split()]
+        command += ["--dictionary", self.dictionary, "--seconds", "6", "--frames", "0.3"]
         saved = []
-        for options in (["--loaders", "2"], ["--resume"]):
+        for options in (["--loaders", "2", "--ctc-frames", "1", *SMALL.split()], ["--resume"]):
             minutes = saved[0]["minutes"] + 0.05 if saved else 0.05
             done = subprocess.run(command + options + ["--minutes", str(minutes)], capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stderr)
             saved.append(torch.load(os.path.join(run, "checkpoint.pt"), map_location="cpu"))
+        self.assertEqual(saved[1]["config"], saved[0]["config"])
+        self.assertEqual(saved[1]["config"]["ctc_frames"], 1)
         self.assertGreater(saved[1]["hours"], saved[0]["hours"])
         self.assertGreaterEqual(saved[0]["minutes"], 0.05)
         self.assertGreaterEqual(saved[1]["minutes"], saved[0]["minutes"] + 0.05)
@@ -132,6 +135,30 @@ class Folder(unittest.TestCase):
             self.assertEqual(len(f.readlines()), 2)
         refused = subprocess.run(command + ["--loaders", "1", "--workers", "2"], capture_output=True, text=True)
         self.assertIn("--loaders goes with one worker", refused.stderr)
+
+    def test_workers_end_with_their_training(self):
+        command = [sys.executable, os.path.join(RECIPE, "train.py"), "--data", self.data, "--workers", "2"]
+        command += ["--out", os.path.join(self.data, "two"), "--dictionary", self.dictionary, *SMALL.split()]
+        training = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        workers = []
+        while len(workers) < 2:
+            self.assertIsNone(training.poll())
+            with open(f"/proc/{training.pid}/task/{training.pid}/children", encoding="utf-8") as f:
+                workers = [pid for pid in f.read().split() if "spawn_main" in _command_line(pid)]
+            time.sleep(0.1)
+        training.terminate()
+        self.assertNotEqual(training.wait(60), 0)
+        for pid in workers:
+            self.assertEqual(_command_line(pid), "")
+
+
+def _command_line(pid):
+    """Nothing if there is no such process, or it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
 
 
 class Optimiser(unittest.TestCase):
