@@ -5,9 +5,9 @@
 for `train.py --start FINER`: what has been learnt with few encodings need not be learnt again with twice as many.
 With kernels that reach twice as far, zeros between their taps, every other encoding comes from what it came from
 before, and those between from the same half an encoding later.  Attention looks at twice as many, with biases read
-off between the old ones, so that its mean stays about the same.  Of CTC's frames the first is kept for all.  What
-can't be kept is the subsampling's last convolution: the linear layer behind the one before it is fitted to what came
-of it, by least squares over recordings trained on.
+off between the old ones, so that its mean stays about the same.  Of CTC's frames the first is kept for all, of the
+decoder's location filters the middle.  What can't be kept is the subsampling's last convolution: the linear layer
+behind the one before it is fitted to what came of it, by least squares over recordings trained on.
 """
 
 import argparse
@@ -26,7 +26,7 @@ RIDGE = 1e-3  # of the mean square of the inputs
 
 
 def config_of(old):
-    """The configuration with twice the encodings, that hears as far."""
+    """The configuration with twice the encodings, that sees as far."""
     if old.ctc_frames % 2:
         raise SystemExit("the network's CTC has to have an even number of frames for each encoding")
     values = old.as_dict()
@@ -34,7 +34,7 @@ def config_of(old):
         values[name] *= 2
     for name in "subsampling ctc_frames".split():
         values[name] //= 2
-    return Config(**{**values, "kernel": 2 * old.kernel - 1, "location_width": 2 * old.location_width - 1})
+    return Config(**{**values, "kernel": 2 * old.kernel - 1})
 
 
 def spread(taps):
@@ -65,8 +65,10 @@ def carry_over(old, new):
             distances = torch.arange(value.shape[1]) - (new.config.max_chunk - 1)
             given = between(given, distances / 2 + config.max_chunk - 1)
         elif name.endswith("filters.weight"):
-            # Half of an encoding's weight lies on each of the two that take its place.
-            given = between(given, torch.arange(value.shape[1]) / 2)
+            # Half of an encoding's weight lies on each of the two that take its place.  What is farther away than
+            # half of the old filters' reach is given up: the decoder's time goes into taps.
+            half = value.shape[1] // 2
+            given = between(given, half + (torch.arange(value.shape[1]) - half) / 2)
         elif name.startswith("ctc."):
             given = given[: len(value)]
         value.copy_(given)
