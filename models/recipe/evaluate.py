@@ -92,7 +92,7 @@ def main():
     else:
         network, _ = export.load_checkpoint(os.path.join(arguments.run, "checkpoint.pt"))
         export.round_weights(network)
-        options, lm = export.SEARCH, None
+        options, lm = export.search_of(network.config), None
     options = {**options, **json.loads(arguments.search)}
     recordings = Recordings(arguments.data, arguments.split)
     rows = recordings.rows[:: arguments.every]

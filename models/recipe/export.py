@@ -31,10 +31,16 @@ SEARCH = {
     "attention_weight": 0.6,
     "lm_weight": 1.2,
     "token_bonus": 4.2,
-    "segment_blanks": 5,
-    "segment_max": 200,
 }
+SEGMENT_PAUSE_S, SEGMENT_LONGEST_S = 0.4, 16
 PRIOR, BLANK = 0.6, 0.5  # see divide_by_prior; chosen together with SEARCH
+
+
+def search_of(config):
+    """SEARCH, and when a segment ends, which the file counts in encodings."""
+    encodings_hz = features.RATE_HZ / features.HOP / config.subsampling
+    ends = {"segment_blanks": SEGMENT_PAUSE_S, "segment_max": SEGMENT_LONGEST_S}
+    return {**SEARCH, **{name: round(seconds * encodings_hz) for name, seconds in ends.items()}}
 
 
 def config_json(config):
@@ -154,7 +160,7 @@ def from_checkpoint(arguments):
         tokens = json.load(f)
     trained = f"{checkpoint['hours']:.0f} hours of audio seen in {checkpoint['minutes']:.0f} minutes"
     texts = {"name": "en", "language": "en", "licence": "CC BY 4.0", "trained_with": trained}
-    return network, tokens, SEARCH, texts, ({}, None)
+    return network, tokens, search_of(network.config), texts, ({}, None)
 
 
 def from_model_file(arguments):
@@ -163,7 +169,7 @@ def from_model_file(arguments):
     tensors = safetensors.read(arguments.model)[0]
     arrays = {name: array for name, array in tensors.items() if name.startswith("lm.")}
     description = json.loads(metadata["lm"]) if "lm" in metadata else None
-    search = {**SEARCH, **json.loads(metadata["search"])}
+    search = {**search_of(network.config), **json.loads(metadata["search"])}
     return network, json.loads(metadata["tokens"]), search, metadata, (arrays, description)
 
 

@@ -137,7 +137,9 @@ def main():
     new = Network(config_of(old.config)).eval()
     carry_over(old, new)
     explained = fit_linear(old, new, batches_of(new, arguments.data, arguments.recordings))
-    metadata = {**metadata, "config": export.config_json(new.config)}
+    search = json.loads(metadata["search"])
+    search.update({name: 2 * search[name] for name in ("segment_blanks", "segment_max")})
+    metadata = {**metadata, "config": export.config_json(new.config), "search": json.dumps(search)}
     metadata.pop("lm", None)
     safetensors.write(arguments.out, export.tensors_of(new, "f32"), metadata)
     print(f"{arguments.out}: the linear layer explains {100 * explained:.1f} % of the variance")

@@ -160,13 +160,13 @@ def main():
         golden, encodings = stages(network, tiny_samples(), chunk)
         golden.update(attention_steps(network, encodings, [0, 2, 4, 4, 9, 1], [0, 1, 4, 5, 9, 10]))
         texts = dict(name="tiny", language="none", licence="CC0", training_data="", trained_with="", word_error_rate="")
-        metadata = export.metadata_of(TINY, TINY_TOKENS, export.SEARCH, texts)
+        metadata = export.metadata_of(TINY, TINY_TOKENS, export.search_of(TINY), texts)
         tensors = {**export.tensors_of(network, "f32"), **golden}
     else:
         network, _, _ = export.load_model_file(arguments.model)
         samples, rate_hz = soundfile.read(arguments.recording, dtype="float32")
         assert rate_hz == 16000 and samples.ndim == 1
-        chunk = 8
+        chunk = 64 // network.config.subsampling
         golden, encodings = stages(network, samples, chunk)
         tensors = {name: golden[name] for name in golden if name not in ("golden.samples", "golden.log_mel")}
         best = golden["golden.ctc"].argmax(-1)

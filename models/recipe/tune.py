@@ -48,7 +48,7 @@ def main():
     encoded = list(encode_recordings(network, dev, dev.rows[:: arguments.every], arguments.chunk))
     for attention, lm_weight, bonus in itertools.product(arguments.attention, arguments.lm_weight, arguments.bonus):
         options = {
-            **export.SEARCH,
+            **export.search_of(network.config),
             "beam": arguments.beam,
             "attention_weight": attention,
             "lm_weight": lm_weight,

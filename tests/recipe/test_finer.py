@@ -1,5 +1,6 @@
 """A network with twice as many encodings that begins with another's weights: what of it is the same."""
 
+import json
 import os
 import subprocess
 import sys
@@ -102,7 +103,9 @@ class Finer(unittest.TestCase):
         with tempfile.TemporaryDirectory() as place:
             folder.make(place)
             model, out = os.path.join(place, "old.safetensors"), os.path.join(place, "new.safetensors")
-            metadata = export.metadata_of(self.old.config, [str(n) for n in range(19)], export.SEARCH, {"name": "made"})
+            metadata = export.metadata_of(
+                self.old.config, [str(n) for n in range(19)], export.search_of(self.old.config), {"name": "made"}
+            )
             safetensors.write(model, export.tensors_of(self.old, "f32"), metadata)
             command = [sys.executable, os.path.join(RECIPE, "finer.py"), model, "--data", place, "--out", out]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -112,6 +115,8 @@ class Finer(unittest.TestCase):
             self.assertEqual((read.config.subsampling, read.config.ctc_frames), (4, 1))
             self.assertEqual((read.config.kernel, read.config.location_width), (17, 5))
             self.assertEqual(kept["name"], "made")
+            self.assertEqual(json.loads(kept["search"]), export.search_of(read.config))
+            self.assertEqual(json.loads(kept["search"])["segment_blanks"], 10)
             for name, value in self.new.state_dict().items():
                 if not name.startswith(("phone", "encoder.subsampling.linear")):
                     self.assertTrue(torch.equal(read.state_dict()[name], value), name)
