@@ -18,10 +18,9 @@ import torch
 import export
 import safetensors
 from data import Recordings
-from features import RATE_HZ, LogMel
 from network import Config, Network
+from train import some_frames
 
-SECONDS = 5  # heard of each recording
 RIDGE = 1e-3  # of the mean square of the inputs
 
 
@@ -115,16 +114,6 @@ def fit_linear(old, new, batches):
     return float(1 - left.sum() / (squares - product[-1] ** 2 / square[-1, -1]).sum())
 
 
-def batches_of(network, data, count):
-    """Normalised frames [32, T, bins] of recordings picked evenly."""
-    recordings, log_mel = Recordings(data, "train"), LogMel()
-    rows = [row for row in recordings.rows if row[2] >= SECONDS * RATE_HZ]
-    rows = rows[:: max(1, len(rows) // count)][:count]
-    for first in range(0, len(rows), 32):
-        pieces = [recordings.samples(row)[: SECONDS * RATE_HZ] for row in rows[first : first + 32]]
-        yield network.normalise(log_mel(torch.stack([torch.from_numpy(piece) for piece in pieces])))
-
-
 @torch.no_grad()
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -136,7 +125,8 @@ def main():
     old, _, metadata = export.load_model_file(arguments.model)
     new = Network(config_of(old.config)).eval()
     carry_over(old, new)
-    explained = fit_linear(old, new, batches_of(new, arguments.data, arguments.recordings))
+    recordings = Recordings(arguments.data, "train")
+    explained = fit_linear(old, new, some_frames(new, recordings, arguments.recordings, 32))
     search = json.loads(metadata["search"])
     search.update({name: 2 * search[name] for name in ("segment_blanks", "segment_max")})
     metadata = {**metadata, "config": export.config_json(new.config), "search": json.dumps(search)}

@@ -93,11 +93,13 @@ def feature_statistics(recordings, count=300):
     return frames.mean(0), 1.0 / frames.std(0)
 
 
-def some_frames(network, recordings, count=24, seconds=5):
-    """Normalised frames [count, T, bins] of recordings picked evenly."""
-    rows = [row for row in recordings.rows if row[2] >= seconds * RATE_HZ]
-    pieces = [recordings.samples(row)[: seconds * RATE_HZ] for row in rows[:: max(1, len(rows) // count)][:count]]
-    return network.normalise(LogMel()(torch.stack([torch.from_numpy(p) for p in pieces])))
+def some_frames(network, recordings, count=24, size=24, seconds=5):
+    """Normalised frames of `count` recordings picked evenly, up to `size` of them at a time: [size, T, bins]."""
+    rows, log_mel = [row for row in recordings.rows if row[2] >= seconds * RATE_HZ], LogMel()
+    rows = rows[:: max(1, len(rows) // count)][:count]
+    for first in range(0, len(rows), size):
+        pieces = [recordings.samples(row)[: seconds * RATE_HZ] for row in rows[first : first + size]]
+        yield network.normalise(log_mel(torch.stack([torch.from_numpy(p) for p in pieces])))
 
 
 def learning_rate(progress, peak):
@@ -359,7 +361,7 @@ def main():
     else:
         network = Network(config)
         network.feature_mean[:], network.feature_inverse_deviation[:] = feature_statistics(recordings)
-        network.encoder.subsampling.start_from(some_frames(network, recordings))
+        network.encoder.subsampling.start_from(next(some_frames(network, recordings)))
         with open(os.path.join(arguments.out, "config.json"), "w", encoding="utf-8") as f:
             json.dump(vars(arguments), f, indent=1)
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
