@@ -131,6 +131,7 @@ def library():
             getattr(kernels, name + "_kept").restype = c_int64
             getattr(kernels, name + "_scratch").restype = c_int64
         kernels.ctc_scratch.restype = c_int64
+        kernels.mmi_scratch.restype = c_int64
         kernels.gradient_square.restype = c_double
         kernels.kernels_set_blas.argtypes = [c_void_p]
         kernels.kernels_set_blas.restype = None
@@ -298,6 +299,30 @@ class CtcFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx, losses, probabilities):
         return ctx.saved_tensors[0] * losses[:, None, None], None, None, None
+
+
+class MmiFunction(torch.autograd.Function):
+    """As mmi.log_sum; the gradient is that of the logits.  By mmi_sum in mmi.c."""
+
+    @staticmethod
+    def forward(ctx, logits, log_probabilities, bigram, counts):
+        batch, time, classes = logits.shape
+        sums, gradient, numbers = torch.empty(batch), torch.empty_like(logits), counts.contiguous()
+        sizes = [c_int64(size) for size in (batch, time, classes)]
+        scratch = _memory.take(library().mmi_scratch(*sizes[1:]))
+        library().mmi_sum(
+            *sizes,
+            _pointer(log_probabilities),
+            _pointer(bigram),
+            *(c_void_p(t.data_ptr()) for t in (numbers, scratch, sums, gradient)),
+        )
+        _memory.give(scratch)
+        ctx.save_for_backward(gradient)
+        return sums
+
+    @staticmethod
+    def backward(ctx, sums):
+        return ctx.saved_tensors[0] * sums[:, None, None], None, None, None
 
 
 class LinearFunction(torch.autograd.Function):
@@ -475,6 +500,11 @@ def ctc_loss(logits, tokens, lengths, counts):
     """As losses.ctc_loss, of logits; and their log softmax, without a gradient."""
     losses, log_probabilities = CtcFunction.apply(logits.contiguous(), tokens, lengths, counts)
     return losses.masked_fill(losses.isinf(), 0.0).sum() / lengths.sum().clamp(min=1), log_probabilities
+
+
+def mmi_log_sum(logits, log_probabilities, bigram, counts):
+    """As mmi.log_sum, of logits and of ctc_loss's logarithms of their softmax."""
+    return MmiFunction.apply(logits.contiguous(), log_probabilities, bigram, counts)
 
 
 @torch.no_grad()

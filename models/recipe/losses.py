@@ -81,13 +81,10 @@ def ctc_triggers(log_probabilities, tokens, lengths, counts):
     return triggers
 
 
-SEGMENT_BLANKS = 5  # the search starts afresh after so many encodings without a token
-
-
-def attention_loss(network, encodings, counts, tokens, lengths, triggers, half, smoothing=0.1):
+def attention_loss(network, encodings, counts, tokens, lengths, triggers, half, segment_blanks, smoothing=0.1):
     """Cross-entropy of the decoder, told the true prefix, over the windows of the triggers and in
-    the segments that the search would make; the last step, triggered by the last encoding, is the
-    end (token 0)."""
+    the segments that the search would make, which starts afresh after segment_blanks encodings without a
+    token; the last step, triggered by the last encoding, is the end (token 0)."""
     batch, longest = tokens.shape
     steps = torch.arange(longest + 1, device=tokens.device)[None, :]
     given = torch.cat([tokens.new_zeros(batch, 1), tokens], dim=1)
@@ -98,7 +95,7 @@ def attention_loss(network, encodings, counts, tokens, lengths, triggers, half, 
     when = torch.where(steps >= lengths[:, None], last.expand_as(when), when)
     after_pause = torch.zeros_like(when)
     after_pause[:, 1:] = torch.where(
-        when[:, 1:] - when[:, :-1] > SEGMENT_BLANKS, when[:, :-1] + SEGMENT_BLANKS + 1, after_pause[:, 1:]
+        when[:, 1:] - when[:, :-1] > segment_blanks, when[:, :-1] + segment_blanks + 1, after_pause[:, 1:]
     )
     given = given.masked_fill(after_pause > 0, 0)
     starts = after_pause.cummax(dim=1).values

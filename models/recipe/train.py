@@ -28,6 +28,7 @@ import torch.multiprocessing as multiprocessing
 
 import export
 import fused
+import mmi
 from augment import mask_features
 from data import Recordings
 from evaluate import greedy_error_rate
@@ -59,6 +60,7 @@ def parse():
     parser.add_argument("--level", type=float, default=1.0, help="of augmentation (augment.py), 0..1")
     parser.add_argument("--speed", type=float, help="chance that a recording is faster or slower (default: level / 2)")
     parser.add_argument("--mask", type=float, default=0.35, help="strength of SpecAugment, 0..1")
+    parser.add_argument("--mmi", type=float, default=0.0, help="share of maximum mutual information in CTC's loss (mmi.py)")
     parser.add_argument("--sample-units", action="store_true", help="cut words into units differently each time")
     parser.add_argument("--decoder-every", type=int, default=1, help="train the decoder on every so many'th batch")
     parser.add_argument("--half", action="store_true", help="bf16 products: for processors with AMX, and GPUs")
@@ -117,12 +119,13 @@ class Stage:
         self.longest_s = 6.0 if progress < frames / 3 else 10.0 if progress < frames else 17.0
         self.level = 0.0 if self.frame_targets else arguments.level
         self.mask = arguments.mask if not self.frame_targets and progress < 0.97 else 0.0
+        self.mmi = arguments.mmi
         self.sample_units = arguments.sample_units and not self.frame_targets
 
 
-def losses_of(network, log_mel, batch, stage, device, generator, half, attend=True):
-    """Parts by name, and their weighted sum.  half: matrix products in bf16; attend: with the
-    decoder."""
+def losses_of(network, log_mel, batch, stage, device, generator, half, bigram, attend=True):
+    """Parts by name, and their weighted sum.  half: matrix products in bf16; bigram: mmi.py's; attend:
+    with the decoder."""
     config = network.config
     frames = network.normalise(log_mel(batch.samples.to(device)))
     inside = torch.arange(frames.shape[1], device=device)[None, :] < batch.frame_counts.to(device)[:, None]
@@ -147,11 +150,19 @@ def losses_of(network, log_mel, batch, stage, device, generator, half, attend=Tr
         log_probabilities = torch.log_softmax(logits.float(), dim=-1)
         parts["ctc"] = ctc_loss(log_probabilities, tokens, lengths, ctc_counts)
     total = 0.3 * parts["phone"] + parts["ctc"]
+    if stage.mmi:
+        if network.encoder.fused:
+            sums = fused.mmi_log_sum(logits, log_probabilities, bigram, ctc_counts)
+        else:
+            sums = mmi.log_sum(log_probabilities, bigram, ctc_counts)
+        parts["mmi"] = mmi.mmi_loss(parts["ctc"], sums, bigram, tokens, lengths, ctc_counts)
+        total = total + stage.mmi * (parts["mmi"] - parts["ctc"])
     if attend:
         find_triggers = fused.ctc_triggers if network.encoder.fused else ctc_triggers
         frames = find_triggers(log_probabilities, tokens, lengths, ctc_counts)
         triggers = torch.div(frames, config.ctc_frames, rounding_mode="floor")
-        parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers, half)
+        pause = export.search_of(config)["segment_blanks"]
+        parts["attention"] = attention_loss(network, encodings, counts, tokens, lengths, triggers, half, pause)
         total = total + 0.7 * parts["attention"]
     return parts, total
 
@@ -259,8 +270,8 @@ def take_step(network, optimiser, average, fast):
     return float(norm)
 
 
-def worker(rank, arguments, network, clock):
-    """clock: shared tensor [minutes at the start, hours of audio of each worker...]."""
+def worker(rank, arguments, network, bigram, clock):
+    """bigram: mmi.py's; clock: shared tensor [minutes at the start, hours of audio of each worker...]."""
     device = arguments.device
     seed = int(time.time()) * 16 + rank
     torch.manual_seed(seed)
@@ -293,6 +304,7 @@ def worker(rank, arguments, network, clock):
     network.train()
     fast = not arguments.plain and use_kernels(network, arguments, rank)
     log_mel = fused.LogMel() if fast else LogMel().to(device)
+    bigram = bigram.to(device)
     begin, step, sums = time.time(), 0, {}
     last_save, last_report, last_evaluation = begin, begin, begin
 
@@ -316,7 +328,7 @@ def worker(rank, arguments, network, clock):
         stage = Stage(progress, arguments)
         batch = sampler.next(stage.frame_targets, stage.longest_s, stage.level, stage.sample_units)
         attend = step % arguments.decoder_every == 0
-        parts, loss = losses_of(network, log_mel, batch, stage, device, generator, arguments.half, attend)
+        parts, loss = losses_of(network, log_mel, batch, stage, device, generator, arguments.half, bigram, attend)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = take_step(network, optimiser, average if rank == 0 else None, fast)
@@ -347,6 +359,8 @@ def main():
     os.makedirs(arguments.out, exist_ok=True)
     recordings = Recordings(arguments.data, "train")
     config = make_config(arguments, recordings.units)
+    texts = (recordings.units.encode(row[5]) for row in recordings.rows[:: arguments.part])
+    bigram = mmi.unit_bigram(texts, recordings.units.size)
     clock = torch.zeros(1 + arguments.workers, dtype=torch.float64)
     if arguments.resume:
         checkpoint = torch.load(os.path.join(arguments.out, "checkpoint.pt"), map_location="cpu")
@@ -367,12 +381,12 @@ def main():
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
     network.to(arguments.device)
     if arguments.workers == 1:
-        worker(0, arguments, network, clock)
+        worker(0, arguments, network, bigram, clock)
         return
     network.share_memory()
     clock.share_memory_()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a usual exit, which takes the workers along
-    multiprocessing.spawn(worker, (arguments, network, clock), nprocs=arguments.workers, daemon=True)
+    multiprocessing.spawn(worker, (arguments, network, bigram, clock), nprocs=arguments.workers, daemon=True)
 
 
 if __name__ == "__main__":
