@@ -18,7 +18,6 @@ from sound import RATE_HZ, resample
 
 # Chances at level 1.
 ROOM, BACKGROUND, OVERLOAD, COLOUR, TELEPHONE, HISS = 0.4, 0.6, 0.08, 0.3, 0.15, 0.25
-SPEED = 0.5
 
 ROOMS, ROOM_SAMPLES = 200, 7680
 _EARLY_SAMPLES = 768  # 48 ms of reflections one by one; after that only their decay is heard

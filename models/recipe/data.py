@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from align import read_dictionary
-from augment import SPEED, Augment
+from augment import Augment
 from features import HOP, RATE_HZ
 from units import Units
 
@@ -157,10 +157,10 @@ def phone_targets(batch, encodings, subsampling, slots):
 class Sampler:
     """Endless batches of about `seconds` of audio, recordings of like length together.  Several with
     one seed and shares (0, n) to (n - 1, n) divide the batches of each epoch among them.  speed: the
-    chance that a recording's is changed, if the level is not to say it."""
+    chance that a recording's is changed."""
 
     def __init__(self, recordings, noise, seconds, config, seed, quiet_share=0.05, share=(0, 1), music=None,
-                 speed=None):
+                 speed=0.0):
         self.recordings, self.noise, self.music, self.seconds = recordings, noise, music, seconds
         self.config, self.quiet_share, self.speed = config, quiet_share, speed
         self.random = np.random.default_rng([seed, share[0]])
@@ -214,7 +214,7 @@ class Sampler:
             encodings = (frames - 1) // subsampling + 1
             row_tokens, row_triggers = self.recordings.unit_triggers(row, encodings, subsampling, ctc_frames)
             row_phones = self.recordings.phone_frames(row, frames)
-            if self.random.random() < (SPEED * level if self.speed is None else self.speed):
+            if self.random.random() < self.speed:
                 piece, factor = augment.speed(piece)
                 if factor != 1:
                     row_triggers, row_phones = None, stretched(row_phones, -(-len(piece) // HOP), factor)

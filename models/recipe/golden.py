@@ -24,6 +24,7 @@ from features import LogMel
 from network import Config, Network
 
 TINY = Config(
+    subsampling=8,
     subsampling_channels=8,
     ctc_frames=2,
     dimension=32,

@@ -24,7 +24,7 @@ from sound import pcm16
 _PATIENCE_S = 20  # between looks at whether the processes live
 
 
-def open_sampler(data, dictionary, seconds, config, seed, share=(0, 1), part=1, overfit=0, speed=None):
+def open_sampler(data, dictionary, seconds, config, seed, share=(0, 1), part=1, overfit=0, speed=0.0):
     """share: (number, count) of this sampler among those of one plan; part, overfit, speed: see train.py."""
     recordings = Recordings(data, "train", dictionary)
     recordings.rows = recordings.rows[::part]

@@ -14,28 +14,28 @@ from torch.nn import functional as F
 @dataclass
 class Config:
     mel_bins: int = 80
-    subsampling: int = 8
+    subsampling: int = 4
     subsampling_channels: int = 32
-    ctc_frames: int = 2  # of the CTC head, per encoding
-    dimension: int = 256
-    blocks: int = 12
+    ctc_frames: int = 1  # of the CTC head, per encoding
+    dimension: int = 192
+    blocks: int = 8
     heads: int = 4
-    feed_forward: int = 1024
-    kernel: int = 9
-    left_context: int = 64
-    max_chunk: int = 16
+    feed_forward: int = 768
+    kernel: int = 17
+    left_context: int = 128
+    max_chunk: int = 32
     tokens: int = 257
-    decoder_embedding: int = 128
-    decoder_lstm: int = 256
+    decoder_embedding: int = 96
+    decoder_lstm: int = 192
     decoder_attention: int = 128
     location_filters: int = 16
     location_width: int = 31
-    look_ahead: int = 2
-    attention_window: int = 32
+    look_ahead: int = 4
+    attention_window: int = 64
     # Training only.
-    dropout: float = 0.1
+    dropout: float = 0.05
     phones: int = 40  # classes of the auxiliary head, silence included
-    phone_slots: int = 4  # equal parts of an encoding's time, each with its own phone
+    phone_slots: int = 2  # equal parts of an encoding's time, each with its own phone
     phone_block: int = 0  # the block after which the auxiliary head listens; 0: the middle one
 
     def as_dict(self):

@@ -23,7 +23,7 @@ except ImportError as missing:
 
 torch.set_num_threads(1)
 SMALL = dict(dimension=32, blocks=3, heads=2, feed_forward=64, decoder_lstm=32, decoder_attention=16, tokens=20,
-             subsampling_channels=8, left_context=12, max_chunk=4, location_width=5, attention_window=16)
+             subsampling=8, ctc_frames=2, kernel=9, look_ahead=2, subsampling_channels=8, left_context=12, max_chunk=4, location_width=5, attention_window=16)
 
 
 class Given(torch.nn.Module):

@@ -1,10 +1,11 @@
 /* The sum over all texts that maximum mutual information divides by, with its gradient.
  *
- * A text's share is its probability by a bigram of the units times that of all of CTC's paths to it.
- * The states are, for each unit: it is being said, and a blank after it; and a blank before the first.
- * Sums over paths are taken in probabilities, which each frame scales anew.  Forward they reach up to a
- * frame, that frame included, backward that frame is left out: a state's share of all paths is the
- * product, over its sum over the states.  A frame costs two products of a vector with the bigram. */
+ * A text's share is its probability by a bigram of the units times that of all of CTC's paths to
+ * it. The states are, for each unit: it is being said, and a blank after it; and a blank before the
+ * first. Sums over paths are taken in probabilities, which each frame scales anew.  Forward they
+ * reach up to a frame, that frame included, backward that frame is left out: a state's share of all
+ * paths is the product, over its sum over the states.  A frame costs two products of a vector with
+ * the bigram. */
 #include "kernels.h"
 
 /* Sums over the beginnings of paths at a frame. */
@@ -78,8 +79,8 @@ static void backward(
     }
 }
 
-/* One recording.  probabilities [count, classes], logarithms.  Writes gradient [count, classes]; returns
- * the logarithm of the sum.  Where a frame is NaN, all is. */
+/* One recording.  probabilities [count, classes], logarithms.  Writes gradient [count, classes];
+ * returns the logarithm of the sum.  Where a frame is NaN, all is. */
 static float recording_sum(int64_t count, int64_t classes, const float *probabilities,
     const float *bigram, float *scratch, float *gradient)
 {
@@ -122,17 +123,17 @@ static float recording_sum(int64_t count, int64_t classes, const float *probabil
     return (float)sum;
 }
 
-/* probabilities [batch, time, classes], logarithms of softmax; bigram [classes, classes]: row v has the
- * probabilities of each unit after v, 0 for the blank, row 0 those of the first; counts [batch], of at
- * least one frame.  Written: sums [batch], logarithms; gradient [batch, time, classes] of each in what
- * goes into the softmax, 0 beyond its end. */
+/* probabilities [batch, time, classes], logarithms of softmax; bigram [classes, classes]: row v has
+ * the probabilities of each unit after v, 0 for the blank, row 0 those of the first; counts
+ * [batch], of at least one frame.  Written: sums [batch], logarithms; gradient [batch, time,
+ * classes] of each in what goes into the softmax, 0 beyond its end. */
 void mmi_sum(int64_t batch, int64_t time, int64_t classes, const float *probabilities,
     const float *bigram, const int64_t *counts, float *scratch, float *sums, float *gradient)
 {
     for (int64_t b = 0; b < batch; b++) {
         int64_t begin = b * time * classes, count = counts[b];
-        sums[b] = recording_sum(
-            count, classes, probabilities + begin, bigram, scratch, gradient + begin);
+        sums[b] =
+            recording_sum(count, classes, probabilities + begin, bigram, scratch, gradient + begin);
         memset(gradient + begin + count * classes, 0,
             (size_t)((time - count) * classes) * sizeof(float));
     }
