@@ -29,11 +29,11 @@ SEARCH = {
     "token_threshold": 0.001,
     "ctc_weight": 1.0,
     "attention_weight": 0.6,
-    "lm_weight": 1.2,
-    "token_bonus": 4.2,
+    "lm_weight": 1.4,
+    "token_bonus": 3.0,
 }
 SEGMENT_PAUSE_S, SEGMENT_LONGEST_S = 0.4, 16
-PRIOR, BLANK = 0.6, 0.5  # see divide_by_prior; chosen together with SEARCH
+PRIOR, BLANK = 0.4, 1.5  # see divide_by_prior; chosen together with SEARCH
 
 
 def search_of(config):
