@@ -17,7 +17,6 @@ from ctypes import Structure, byref, c_double, c_float, c_int64, c_uint32, c_voi
 import torch
 
 import features
-from network import blocks_taken
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kernels")
 # Sums may be taken in any order; NaN and infinity stay what they are, for clipping to see them.
@@ -455,11 +454,10 @@ def encode(encoder, frames, frame_counts, chunk, listen=()):
         raise ValueError(f"chunk {chunk} is larger than max_chunk {config.max_chunk}")
     counts = torch.div(frame_counts - 1, config.subsampling, rounding_mode="floor") + 1
     packing, time = Packing(counts), (frames.shape[1] - 1) // config.subsampling + 1
-    taken, seeds = blocks_taken(config), torch.randint(0, 1 << 32, (len(encoder.blocks),)).tolist()
+    seeds = torch.randint(0, 1 << 32, (len(encoder.blocks),)).tolist()
     x, heard = subsample(encoder.subsampling, frames, packing), []
     for number, block in enumerate(encoder.blocks):
-        if taken[number]:
-            x = block_of(block, config, x, packing, chunk, seeds[number])
+        x = block_of(block, config, x, packing, chunk, seeds[number])
         if number in listen:
             heard.append(packing.padded(x, time))
     return packing.padded(x, time), counts, heard

@@ -34,7 +34,6 @@ class Config:
     attention_window: int = 64
     # Training only.
     dropout: float = 0.05
-    layer_drop: float = 0.0  # chance that a batch goes past a block
     phones: int = 40  # classes of the auxiliary head, silence included
     phone_slots: int = 2  # equal parts of an encoding's time, each with its own phone
     phone_block: int = 0  # the block after which the auxiliary head listens; 0: the middle one
@@ -234,14 +233,6 @@ class Subsampling(nn.ModuleDict):
             layer.bias.sub_(out.mean(0)).div_(deviation)
 
 
-def blocks_taken(config):
-    """Whether a batch goes through each of the blocks in training (LayerDrop: A. Fan et al. 2019, arXiv
-    1909.11556)."""
-    if config.layer_drop == 0:
-        return [True] * config.blocks
-    return (torch.rand(config.blocks) >= config.layer_drop).tolist()
-
-
 class Encoder(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -277,10 +268,8 @@ class Encoder(nn.Module):
         counts = torch.div(frame_counts - 1, self.config.subsampling, rounding_mode="floor") + 1
         mask, distance, keep = self.mask(x.shape[1], counts, chunk, x.device)
         x, heard, keep = x.float(), [], keep.to(x.dtype)
-        taken = blocks_taken(self.config) if self.training else [True] * len(self.blocks)
         for number, block in enumerate(self.blocks):
-            if taken[number]:
-                x = block(x, distance, mask, keep)
+            x = block(x, distance, mask, keep)
             if number in listen:
                 heard.append(x)
         return x, counts, heard

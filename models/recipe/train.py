@@ -233,13 +233,13 @@ def grow_ctc(checkpoint, ctc_frames):
     checkpoint["config"] = {**config, "ctc_frames": ctc_frames}
 
 
-def start_from(path, data, tokens, regularisation):
+def start_from(path, data, tokens, dropout):
     """A network with a model file's weights; its phone head, which the file has not, begins anew.  The units'
     prior and the blank's share are put back where export.py took them out with its defaults."""
     saved, _, metadata = export.load_model_file(path)
     if json.loads(metadata["tokens"]) != tokens:
         raise SystemExit(f"{path} has other text units than {data}: take its recordings' own with units.py")
-    network = Network(Config(**{**saved.config.as_dict(), **regularisation}))
+    network = Network(Config(**{**saved.config.as_dict(), "dropout": dropout}))
     network.load_state_dict(saved.state_dict())
     export.divide_by_prior(network, export.unit_counts(data), -export.PRIOR, -export.BLANK)
     return network
@@ -359,7 +359,6 @@ def main():
     os.makedirs(arguments.out, exist_ok=True)
     recordings = Recordings(arguments.data, "train")
     config = make_config(arguments, recordings.units)
-    regularisation = {name: getattr(config, name) for name in ("dropout", "layer_drop")}
     texts = (recordings.units.encode(row[5]) for row in recordings.rows[:: arguments.part])
     bigram = mmi.unit_bigram(texts, recordings.units.size)
     clock = torch.zeros(1 + arguments.workers, dtype=torch.float64)
@@ -367,12 +366,12 @@ def main():
         checkpoint = torch.load(os.path.join(arguments.out, "checkpoint.pt"), map_location="cpu")
         if arguments.ctc_frames:
             grow_ctc(checkpoint, arguments.ctc_frames)
-        network = Network(Config(**{"ctc_frames": 1, **checkpoint["config"], **regularisation}))
+        network = Network(Config(**{"ctc_frames": 1, **checkpoint["config"], "dropout": config.dropout}))
         network.load_state_dict(checkpoint["weights"])
         clock[0], clock[1] = checkpoint["minutes"], checkpoint["hours"]
     elif arguments.start:
         with open(os.path.join(arguments.data, "tokens.json"), encoding="utf-8") as f:
-            network = start_from(arguments.start, arguments.data, json.load(f), regularisation)
+            network = start_from(arguments.start, arguments.data, json.load(f), config.dropout)
     else:
         network = Network(config)
         network.feature_mean[:], network.feature_inverse_deviation[:] = feature_statistics(recordings)

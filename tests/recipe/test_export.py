@@ -102,14 +102,14 @@ class Export(unittest.TestCase):
     def test_training_can_begin_with_it(self):
         self.export("--weights", "f32")
         path = os.path.join(self.data, "out.safetensors")
-        started = train.start_from(path, self.data, self.tokens, {"dropout": 0.25})
+        started = train.start_from(path, self.data, self.tokens, 0.25)
         self.assertEqual(started.config.as_dict(), {**self.network.config.as_dict(), "dropout": 0.25})
         for name, value in started.state_dict().items():
             if not name.startswith("phone"):
                 apart = float((value - self.network.state_dict()[name]).abs().max())
                 self.assertLess(apart, 1e-5 if name == "ctc.bias" else 1e-12, name)
         with self.assertRaisesRegex(SystemExit, "other text units"):
-            train.start_from(path, self.data, self.tokens[1:], {"dropout": 0.25})
+            train.start_from(path, self.data, self.tokens[1:], 0.25)
 
 
 if __name__ == "__main__":

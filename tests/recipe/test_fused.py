@@ -140,7 +140,6 @@ class Fused(unittest.TestCase):
             give_factors(plain, fused.Packing(counts), seeds)
         torch.manual_seed(7)
         ours, our_values = loss_of(fast, frames, frame_counts, chunk)
-        torch.manual_seed(7)
         theirs, their_values = loss_of(plain, frames, frame_counts, chunk)
         where = f"{lengths} chunk {chunk} dropout {dropout}"
         self.assert_close(our_values, their_values, where)
@@ -148,11 +147,7 @@ class Fused(unittest.TestCase):
         theirs.backward()
         gradients = {name: p.grad for name, p in plain.encoder.named_parameters()}
         for name, parameter in fast.encoder.named_parameters():
-            if config.get("layer_drop") and gradients[name] is None:
-                self.assertIsNone(parameter.grad)
-            else:
-                self.assert_close(parameter.grad, gradients[name], f"{name} {where}")
-        return [block.convolution.norm.weight.grad is not None for block in fast.encoder.blocks]
+            self.assert_close(parameter.grad, gradients[name], f"{name} {where}")
 
     def test_encoder(self):
         for config in CONFIGS:
@@ -164,16 +159,6 @@ class Fused(unittest.TestCase):
         for config in CONFIGS:
             for chunk in (0, 4):
                 self.compare(config, (300, 77, 1), chunk, 0.3)
-
-    def test_encoder_with_layer_drop(self):
-        config = dict(SMALL, blocks=6, layer_drop=0.5)
-        taken = self.compare(config, (300, 77, 1), 4, 0.0)
-        self.assertEqual(sorted(set(taken)), [False, True])
-        network = make(config).eval()
-        whole = Network(Config(**dict(config, layer_drop=0.0))).eval()
-        whole.load_state_dict(network.state_dict())
-        given = (*batch_of(network.config, (150, 90)), 4)
-        self.assertTrue(torch.equal(network.encoder(*given)[0], whole.encoder(*given)[0]))
 
     def test_decoder(self):
         sizes = (dict(), dict(location_width=7, look_ahead=0, decoder_lstm=48), dict(attention_window=16, location_width=5))
