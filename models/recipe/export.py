@@ -28,12 +28,12 @@ SEARCH = {
     "beam": 64,
     "token_threshold": 0.001,
     "ctc_weight": 1.0,
-    "attention_weight": 0.6,
-    "lm_weight": 1.4,
-    "token_bonus": 3.0,
+    "attention_weight": 0.45,
+    "lm_weight": 1.3,
+    "token_bonus": 2.6,
 }
-SEGMENT_PAUSE_S, SEGMENT_LONGEST_S = 0.4, 16
-PRIOR, BLANK = 0.4, 1.5  # see divide_by_prior; chosen together with SEARCH
+SEGMENT_PAUSE_S, SEGMENT_LONGEST_S = 0.56, 16
+PRIOR, BLANK = 0.2, 1.5  # see divide_by_prior; chosen together with SEARCH
 
 
 def search_of(config):

@@ -116,7 +116,7 @@ class Finer(unittest.TestCase):
             self.assertEqual((read.config.kernel, read.config.location_width), (17, 5))
             self.assertEqual(kept["name"], "made")
             self.assertEqual(json.loads(kept["search"]), export.search_of(read.config))
-            self.assertEqual(json.loads(kept["search"])["segment_blanks"], 10)
+            self.assertEqual(json.loads(kept["search"])["segment_blanks"], 14)
             for name, value in self.new.state_dict().items():
                 if not name.startswith(("phone", "encoder.subsampling.linear")):
                     self.assertTrue(torch.equal(read.state_dict()[name], value), name)

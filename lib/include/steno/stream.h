@@ -55,7 +55,8 @@ typedef struct steno_stream_options {
                              STENO_ERROR_UNSUPPORTED where the model lacks one */
     bool interim;         /* give interim results; default false */
     bool endpointing;     /* finals at pauses; default true */
-    uint32_t endpoint_ms; /* the pause that ends an utterance; default 800, 400..10000 */
+    uint32_t endpoint_ms; /* the pause that ends an utterance; default 800, 400..10000; in effect
+                             at least the pause that ends a segment of the model's search */
     uint32_t
         max_utterance_ms; /* a final at the latest after this much; default 20000, 5000..60000 */
     uint32_t max_alternatives; /* 1 (default) to 10 */
