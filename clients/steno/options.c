@@ -132,7 +132,7 @@ static const option_entry table[] = {
         "Added for each text unit: more for more words; default: the model's"),
     NUMBER("endpoint", 0, RECOGNITION, RECOGNISING, endpoint_ms, "MS", 400, 10000,
         "The pause that ends a result, in milliseconds; default 800; in effect "
-        "at least the model's own, 560 with the one that comes along"),
+        "at least the pause that ends a segment of the model's search"),
     NUMBER("max-utterance", 0, RECOGNITION, RECOGNISING, max_utterance_ms, "MS", 5000, 60000,
         "The longest result, in milliseconds; default 20000"),
     SWITCH("no-endpointing", 0, RECOGNITION, RECOGNISING, no_endpointing,
