@@ -175,6 +175,20 @@ class SpeechTest(running.ServerTest):
         return list(self.stream(GOOGLE + "StreamingRecognize", requests,
                                 google.StreamingRecognizeResponse))
 
+    def hold_a_stream(self):
+        """A stream the daemon has taken: its requests and its call. Close the feed to let it go."""
+        check_health = lambda: running.unary(self.connection, "/grpc.health.v1.Health/Check")
+        # What is asked for before there is a connection may be sent in any order.
+        check_health()
+        feed = running.Feed()
+        self.addCleanup(feed.close)
+        call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse,
+                           timeout=4 * running.PATIENCE)
+        feed.put(next(self.google_requests(b"")))
+        # Answered after the stream has been taken: both came by one connection.
+        check_health()
+        return feed, call
+
     def recognize(self, content, config=None):
         request = google.RecognizeRequest(config=config or self.config())
         request.audio.content = content

@@ -29,17 +29,6 @@ class LifeTest(speaking.SpeechTest):
         self.samples = noise(4)
         self.content = self.samples.tobytes()
 
-    def begin(self):
-        """A stream whose configuration has come: its requests and its call."""
-        feed = running.Feed()
-        call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse,
-                           timeout=4 * PATIENCE)
-        feed.put(google.StreamingRecognizeRequest(
-            streaming_config=google.StreamingRecognitionConfig(config=self.config())))
-        # Answered after the stream has been taken: both come by one connection.
-        self.health()
-        return feed, call
-
     def feed_all(self, feed):
         for piece in pieces(self.content):
             feed.put(google.StreamingRecognizeRequest(audio_content=piece))
@@ -57,7 +46,7 @@ class Drain(LifeTest):
     def test_streams_end_in_peace(self):
         program = self.serve("--drain-seconds", 600)
         expected = self.whole()
-        feed, call = self.begin()
+        feed, call = self.hold_a_stream()
         feed.put(google.StreamingRecognizeRequest(audio_content=self.content[:6400]))
         self.assertEqual(self.health(), SERVING)
         program.tell()
@@ -75,7 +64,7 @@ class Drain(LifeTest):
 
     def test_but_not_for_ever(self):
         program = self.serve("--drain-seconds", 1)
-        _, call = self.begin()
+        _, call = self.hold_a_stream()
         program.tell()
         self.refuse("", lambda: list(call), grpc.StatusCode.UNAVAILABLE)
 
@@ -94,7 +83,7 @@ class Drain(LifeTest):
     def test_notice_ends(self):
         program = self.serve("--notice-seconds", 1, "--drain-seconds", 600)
         expected = self.whole()
-        feed, call = self.begin()
+        feed, call = self.hold_a_stream()
         started = time.monotonic()
         program.tell()
         self.assertTrue(running.eventually(self.refuses))
@@ -122,7 +111,7 @@ class Drain(LifeTest):
 
     def test_signals_at_once_and_again(self):
         program = self.serve("--drain-seconds", 600)
-        feed, call = self.begin()
+        feed, call = self.hold_a_stream()
         program.tell(signal.SIGHUP)
         program.tell()
         program.wait_for("told to end")
@@ -163,7 +152,7 @@ class Reload(LifeTest):
         program = self.serve_file(self.settings(MODEL))
         expected = self.whole()
         self.assertTrue(expected)
-        feed, call = self.begin()
+        feed, call = self.hold_a_stream()
         self.assertEqual(self.reload(program, self.settings(quiet)), "stenod: reloaded")
         self.assertEqual(self.whole(), [])
         self.feed_all(feed)
@@ -220,7 +209,7 @@ class Reload(LifeTest):
                 self.assertIn("stenod: not reloaded, all is as before: ", said)
                 self.assertIn(message, said)
                 self.assertEqual(self.whole(), expected)
-                _, call = self.begin()
+                _, call = self.hold_a_stream()
                 self.refuse("limit of 1 streams", self.whole, grpc.StatusCode.RESOURCE_EXHAUSTED)
                 call.cancel()
                 self.assertTrue(running.eventually(self.has_room))
@@ -236,7 +225,7 @@ class Reload(LifeTest):
 
     def test_limits(self):
         program = self.serve_file(self.settings(MODEL, "max-streams = 1"))
-        _, first = self.begin()
+        _, first = self.hold_a_stream()
         self.refuse("limit of 1 streams", self.whole, grpc.StatusCode.RESOURCE_EXHAUSTED)
         self.reload(program, self.settings(MODEL, "max-streams = 2"))
         self.assertTrue(self.whole())
@@ -340,7 +329,7 @@ class ServiceManager(LifeTest):
         self.assertTrue(expected)
         # No other addresses unless they are asked for.
         self.assertEqual(program.text().count("listening"), 2)
-        feed, call = self.begin()
+        feed, call = self.hold_a_stream()
         program.tell()
         program.wait_for("told to end")
         self.assertTrue(running.eventually(lambda: self.health() == NOT_SERVING))

@@ -86,11 +86,7 @@ class Log(LogTest):
 
     def test_how_calls_end(self):
         program = self.serve("--log-format", "json", "--max-streams", "1")
-        feed = running.Feed()
-        stream = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse)
-        feed.put(google.StreamingRecognizeRequest(
-            streaming_config=google.StreamingRecognitionConfig(config=self.config())))
-        running.unary(self.connection, "/grpc.health.v1.Health/Check")
+        _, stream = self.hold_a_stream()
         self.refuse("limit of 1", lambda: self.recognize(b"\0\0"),
                     grpc.StatusCode.RESOURCE_EXHAUSTED)
         entry = self.entry(program, message="call refused", status="RESOURCE_EXHAUSTED")

@@ -37,17 +37,6 @@ class PeerTest(speaking.SpeechTest):
         self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
         return result.stdout
 
-    def hold_a_stream(self):
-        """Keeps the daemon from ending; close the feed to let it."""
-        feed = running.Feed()
-        self.addCleanup(feed.close)
-        answers = self.stream(speaking.GOOGLE + "StreamingRecognize", feed,
-                              speaking.google.StreamingRecognizeResponse)
-        feed.put(next(self.google_requests(b"")))
-        # Answered after the stream has been taken: both came by one connection.
-        running.unary(self.connection, "/grpc.health.v1.Health/Check")
-        return feed, answers
-
 
 @unittest.skipIf(PEERS.unable, PEERS.unable)
 class Health(PeerTest):

@@ -229,12 +229,7 @@ class Leaving(remote.RemoteTest):
         """One place, and somebody has it: waits a while, then says so; and takes it once it is free."""
         self.serve("--max-streams", 1)
         path = self.write_noise("talk.wav", 2)
-        feed = running.Feed()
-        feed.put(steno.StreamingRecognizeRequest(streaming_config=steno.StreamingRecognitionConfig(
-            config=self.config(), options=steno.RecognitionOptions())))
-        feed.put(steno.StreamingRecognizeRequest(audio_content=b"\0\0" * 1600))
-        call = self.stream(STENO_V1 + "StreamingRecognize", feed,
-                           steno.StreamingRecognizeResponse)
+        feed, call = self.hold_a_stream()
         result = self.fail_with(SERVER, f"{self.address} is full: the server's limit of 1 streams",
                                 "transcribe", "--server", self.address, "--connect-timeout", 1, path)
         self.assertEqual(result.stdout, "")

@@ -49,6 +49,7 @@ class SecurityTest(speaking.SpeechTest):
     def hold(self, channel, secret=None):
         """A stream that stays open."""
         headers = [("authorization", f"Bearer {secret}")] if secret else None
+        running.unary(channel, CHECK)
         call = channel.stream_stream(GOOGLE + "StreamingRecognize")(
             iter(running.Feed()), timeout=4 * running.PATIENCE, metadata=headers)
         self.addCleanup(call.cancel)
