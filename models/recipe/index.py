@@ -30,8 +30,10 @@ class Index:
         self._index.close()
         self._pcm.close()
 
-    def hours(self, source):
-        return self._counts.get(source, 0) / RATE_HZ / 3600
+    def hours(self, source=None):
+        """Of one source, or of all."""
+        samples = sum(self._counts.values()) if source is None else self._counts.get(source, 0)
+        return samples / RATE_HZ / 3600
 
     def add(self, name, samples, source, speaker, text):
         """samples: int16, anything with tobytes()."""

@@ -5,7 +5,8 @@
 DIR/manifest.tsv and its zip files give OUT/SPLIT.pcm (16 kHz mono, int16,
 little endian, recordings end to end), OUT/SPLIT.tsv (id, first sample, number
 of samples, source, speaker, text) for the splits train and dev, and
-OUT/noise.pcm, OUT/noise.tsv.  With --only NAME just that one is packed.
+OUT/noise.pcm, OUT/noise.tsv.  With --only NAME just that one is packed.  What
+OUT already has is left as it is, so that a run that was broken off goes on.
 """
 
 import argparse
@@ -15,7 +16,8 @@ import os
 import sys
 import zipfile
 
-from sound import RATE_HZ, decode, pcm16
+from index import Index
+from sound import decode, pcm16
 from text import normalise
 
 _zips = {}
@@ -33,20 +35,17 @@ def _decode(job):
         return None
 
 
-def _pack(pool, out, name, jobs, rows):
-    position, count = 0, 0
-    with open(os.path.join(out, name + ".pcm"), "wb") as pcm, open(
-        os.path.join(out, name + ".tsv"), "w", encoding="utf-8"
-    ) as index:
-        for samples, row in zip(pool.imap(_decode, jobs, chunksize=16), rows):
-            if samples is None:
-                continue
-            pcm.write(samples.tobytes())
-            fields = [row[0], position, len(samples)] + list(row[1:])
-            index.write("\t".join(map(str, fields)) + "\n")
-            position += len(samples)
-            count += 1
-    print(f"{name}: {count} recordings, {position / RATE_HZ / 3600:.2f} h", flush=True)
+def _pack(pool, out, split, jobs, rows):
+    """rows: (id, source, speaker, text) of each job."""
+    with Index(out, split) as index:
+        missing = [(job, row) for job, row in zip(jobs, rows) if row[0] not in index.done]
+        decoded = pool.imap(_decode, [job for job, _ in missing], chunksize=16)
+        count = 0
+        for samples, (_, (name, source, speaker, text)) in zip(decoded, missing):
+            if samples is not None:
+                index.add(name, samples, source, speaker, text)
+                count += 1
+        print(f"{split}: {count} recordings more, {index.hours():.2f} h in all", flush=True)
 
 
 def main():

@@ -132,7 +132,7 @@ typedef struct steno_client_stream_options {
     bool interim;                /* default false */
     bool interim_word_times;     /* words with times in interim results, too; default false */
     bool endpointing;            /* default true */
-    uint32_t endpoint_ms;        /* default 800, 400..10000 */
+    uint32_t endpoint_ms;        /* default 800, 400..10000; the model's own pause, where longer */
     uint32_t max_utterance_ms;   /* default 20000, 5000..60000 */
     uint32_t max_alternatives;   /* default 1, 1..10 */
     bool activity;               /* give events; of several channels together; default false */
