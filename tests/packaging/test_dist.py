@@ -23,6 +23,8 @@ def run(*command):
                      "the source is not in a git repository here")
 class Dist(unittest.TestCase):
     def test_what_is_inside(self):
+        for old in (BUILD / "meson-dist").glob("steno-*.tar.gz"):
+            old.unlink()
         packed = run("meson", "dist", "-C", BUILD, "--no-tests", "--allow-dirty", "--formats",
                      "gztar")
         self.assertEqual(packed.returncode, 0, packed.stdout + packed.stderr)

@@ -148,6 +148,10 @@ class Folder(unittest.TestCase):
             time.sleep(0.1)
         training.terminate()
         self.assertNotEqual(training.wait(60), 0)
+        # One that was only just begun ends a moment after it.
+        end = time.monotonic() + 60
+        while any(map(_command_line, workers)) and time.monotonic() < end:
+            time.sleep(0.1)
         for pid in workers:
             self.assertEqual(_command_line(pid), "")
 

@@ -151,6 +151,7 @@ const scenes = {
         const over = await open(browser,
             "/captions/desk?transparent=1&lines=2&align=center&hide-controls=1&recent=9", { height: 240 });
         await until(over, "here today");
+        await over.waitForFunction(() => !document.getElementById("interim").hidden);
         seen.clear = [await styleOf(over, "html", "backgroundColor"), await styleOf(over, "body", "backgroundColor")];
         seen.bars = await over.locator("#top, #controls").evaluateAll((all) =>
             all.filter((one) => getComputedStyle(one).display !== "none").length);
@@ -263,6 +264,7 @@ const scenes = {
         executablePath,
         args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync"],
+        timeout: 180000,
     });
     await scenes[scene](browser);
     await browser.close();

@@ -21,7 +21,7 @@ function overlaps() {
 }
 
 async function look([file, executablePath, colorScheme, picture]) {
-    const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 180000 });
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme });
     page.setDefaultTimeout(60000);
     const seen = { messages: [], requests: [] };

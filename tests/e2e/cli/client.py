@@ -22,6 +22,9 @@ FORMATS = SOURCE / "tests" / "data" / "formats"
 SPEECH = SOURCE / "tests" / "data" / "speech"
 WAV = FORMATS / "speech.wav"
 
+# Nothing is measured here: a busy machine, and a sanitizer, are slow.
+PATIENCE = 900
+
 USAGE, MODEL, INPUT, AUDIO, OUTPUT = 2, 3, 4, 1, 5
 
 
@@ -35,7 +38,7 @@ def steno(*arguments, stdin=subprocess.DEVNULL, data=None, model=TINY_MODEL, cwd
     result = subprocess.run(
         [STENO, *map(str, arguments)],
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
         env=environment(model),
         cwd=cwd,
         **source,

@@ -1,6 +1,7 @@
 """Bad input, outputs that can't be written, signals: messages, exit statuses, what is left."""
 
 import os
+import random
 import signal
 import stat
 import subprocess
@@ -32,7 +33,7 @@ class BadInput(client.ClientTest):
             ("text.wav", b"this is a text, not a sound\n" * 100),
             ("zeros.mp3", bytes(5000)),
             ("header.wav", WAV.read_bytes()[:20]),
-            ("noise.flac", os.urandom(5000)),
+            ("noise.flac", random.Random(1).randbytes(5000)),
             ("flac.flac", (FORMATS / "speech.flac").read_bytes()[:30]),
         ):
             path = self.file(name, data)
@@ -130,7 +131,7 @@ class BadOutput(client.ClientTest):
                 stdout=write,
                 stderr=subprocess.PIPE,
                 env=client.environment(),
-                timeout=60,
+                timeout=client.PATIENCE,
             )
             os.close(write)
             self.assertEqual((process.returncode, process.stderr), (-signal.SIGPIPE, b""))
@@ -157,7 +158,7 @@ class Signals(client.ClientTest):
         )
 
     def wait_for(self, process, condition):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + client.PATIENCE
         while not condition():
             self.assertIsNone(process.poll(), "steno has ended already")
             self.assertLess(time.monotonic(), deadline)
@@ -165,7 +166,7 @@ class Signals(client.ClientTest):
 
     def end(self, process, number=signal.SIGINT):
         process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=client.PATIENCE)
         self.assertEqual((process.returncode, errors), (-number, b""))
 
     def test_unfinished_files_are_removed(self):
@@ -202,7 +203,7 @@ class Signals(client.ClientTest):
             self.wait_for(process, lambda: pipe_is_empty(process.stdin))
             time.sleep(0.2)  # from the pipe to the recogniser
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
+            process.wait(timeout=client.PATIENCE)
             shown = process.stdout.read().decode()
             self.assertEqual(process.stderr.read(), b"")
             process.stdin.close()

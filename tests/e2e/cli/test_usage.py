@@ -142,7 +142,7 @@ class Usage(client.ClientTest):
             ["sh", "-c", '"$@" <&-', "sh", client.STENO, "transcribe", "-"],
             capture_output=True,
             env=client.environment(),
-            timeout=120,
+            timeout=client.PATIENCE,
         )
         self.assertEqual(result.returncode, client.INPUT, result.stderr)
         self.assertIn(b"standard input: can't read: Bad file descriptor", result.stderr)

@@ -110,12 +110,26 @@ class Feed:
 
     def __init__(self):
         self._queue = queue.Queue()
+        self._changed = threading.Condition()
+        self._put = self._sent = 0
 
     def __iter__(self):
-        return iter(self._queue.get, None)
+        while (message := self._queue.get()) is not None:
+            yield message
+            # gRPC asks for the next one when this one has gone out.
+            with self._changed:
+                self._sent += 1
+                self._changed.notify_all()
 
     def put(self, message):
+        self._put += 1
         self._queue.put(message)
+
+    def wait_until_sent(self):
+        """What is sent after this by the same connection arrives after all that was put."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._sent == self._put, PATIENCE):
+                raise AssertionError("a request does not go out")
 
     def close(self):
         self._queue.put(None)

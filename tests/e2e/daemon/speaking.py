@@ -176,7 +176,8 @@ class SpeechTest(running.ServerTest):
                                 google.StreamingRecognizeResponse))
 
     def hold_a_stream(self):
-        """A stream the daemon has taken: its requests and its call. Close the feed to let it go."""
+        """A stream whose configuration the daemon has: its requests and its call.  Closing the feed
+        lets it go."""
         check_health = lambda: running.unary(self.connection, "/grpc.health.v1.Health/Check")
         # What is asked for before there is a connection may be sent in any order.
         check_health()
@@ -186,6 +187,7 @@ class SpeechTest(running.ServerTest):
                            timeout=4 * running.PATIENCE)
         feed.put(next(self.google_requests(b"")))
         # Answered after the stream has been taken: both came by one connection.
+        feed.wait_until_sent()
         check_health()
         return feed, call
 

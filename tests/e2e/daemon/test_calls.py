@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
@@ -199,7 +198,7 @@ class Limits(CallTest):
 
 class Ends(CallTest):
     def test_cancelled_and_timed_out(self):
-        program = self.serve(streams=100)
+        program = self.serve(streams=100, drain_ms=3600000)
         channel = self.channel(program.address)
         calls = [self.echo(channel) for _ in range(20)]
         for _, answers in calls:
@@ -209,7 +208,7 @@ class Ends(CallTest):
         self.end(program)
 
     def test_connection_lost(self):
-        program = self.serve()
+        program = self.serve(drain_ms=3600000)
         client = subprocess.Popen(
             [sys.executable, "-c",
              "import grpc, sys, threading\n"
@@ -226,9 +225,7 @@ class Ends(CallTest):
         client.kill()
         client.wait()
         # Its stream must have ended, or the drain would wait for it.
-        began = time.monotonic()
         self.end(program)
-        self.assertLess(time.monotonic() - began, 9)
 
     def test_strangers_hurt_nobody(self):
         program = self.serve()
@@ -258,7 +255,7 @@ class Ends(CallTest):
 
 class Shutdown(CallTest):
     def test_waits_for_streams(self):
-        program = self.serve()
+        program = self.serve(drain_ms=3600000)
         channel = self.channel(program.address)
         feed, answers = self.echo(channel)
         program.tell()
@@ -300,7 +297,7 @@ class Shutdown(CallTest):
         program.wait_for("^blocks left 0$")
 
     def test_answers_under_way_go_out(self):
-        program = self.serve()
+        program = self.serve(drain_ms=3600000)
         channel = self.channel(program.address)
         feed, answers = self.echo(channel)
         program.tell()

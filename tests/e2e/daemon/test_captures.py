@@ -9,10 +9,9 @@ import wave
 
 import grpc
 
-import running
-from captures import CapturesTest, Status, captions
+from captures import CapturesTest, Status
 from running import PATIENCE, eventually
-from speaking import FORMATS, STENOD, pieces, texts
+from speaking import FORMATS, STENOD, pieces
 
 SPEECH = FORMATS / "speech.wav"
 
@@ -29,7 +28,7 @@ class CaptureTest(CapturesTest):
         return path
 
     def two_utterances(self):
-        return self.speech(self.folder / "two.wav", 1, None, 2, None, 1)
+        return self.speech(self.folder / "two.wav", 1, None, 6, None, 1)
 
     def test_words_in_the_log_only_when_asked_for(self):
         path = self.speech(self.folder / "one.wav", 0.5, None, 0.5)
@@ -55,6 +54,7 @@ class CaptureTest(CapturesTest):
         first[0].wait_for_finals(1)
         later = self.watch("tape", interim_results=True)
         new = self.watch("tape", only_new=True)
+        new.wait_for(lambda self: self.events)
         for watcher in [*first, without, late, later, new]:
             ended = watcher.wait_for_state(Status.ENDED)
             self.check_order(watcher)
@@ -103,7 +103,7 @@ class CaptureTest(CapturesTest):
         nobody up."""
         path = self.speech(self.folder / "short.wav", None, 0.9)
         once = self.transcript(path)
-        self.captures({"name": "tape", "file": path, "loop": "yes", "history": 2 * len(once)})
+        self.captures({"name": "tape", "file": path, "loop": "yes", "history": len(once)})
         # Room for a message or two on the way.
         narrow = self.channel(self.address, [("grpc.http2.lookahead_bytes", 1024),
                                              ("grpc.http2.bdp_probe", 0),
@@ -276,7 +276,7 @@ class CaptureTest(CapturesTest):
     def test_the_end_comes_after_the_last_words(self):
         """A drain hears what was said, tells it, and then ends the watchers."""
         path = self.speech(self.folder / "long.wav", None, 60)
-        daemon = self.captures({"name": "tape", "file": path})
+        daemon = self.captures({"name": "tape", "file": path}, drain_seconds=600)
         watcher = self.watch("tape", interim_results=True)
         watcher.wait_for(lambda self: any(i.text for i in self.of("interim")))
         heard = watcher.of("interim")[-1].text.split()

@@ -4,6 +4,7 @@ made and read without this project's .proto files (fields.py)."""
 import array
 import audioop
 import math
+import threading
 import unittest
 import wave
 
@@ -37,9 +38,14 @@ class ContractTest(speaking.SpeechTest):
     def unary(self, path, *request):
         return Message(running.unary(self.connection, path, message(*request)))
 
-    def answers(self, path, requests):
-        call = self.connection.stream_stream(path)(iter(requests), timeout=running.PATIENCE)
-        return [Message(answer) for answer in call]
+    def answers(self, path, requests, heard=None):
+        """heard: an event, set with the first of them."""
+        found = []
+        for answer in self.connection.stream_stream(path)(iter(requests), timeout=running.PATIENCE):
+            found.append(Message(answer))
+            if heard:
+                heard.set()
+        return found
 
     def words(self, path, *options):
         return texts(transcribe(path, *options))
@@ -208,13 +214,19 @@ class Riva(ContractTest):
         answer = self.unary(RIVA + "Recognize", (1, config), (2, content), *more)
         return answer, [r.all(1)[0].text(1) for r in answer.all(1)]
 
-    def stream(self, config, content, *streaming):
+    def stream(self, config, content, *streaming, pause_ms=None):
+        """After pause_ms of the audio the rest waits for an answer."""
+        heard = threading.Event()
+        self.addCleanup(heard.set)
+
         def requests():
             yield message((1, message((1, config), *streaming)), (100, message((1, "mine"))))
-            for piece in pieces(content):
+            for number, piece in enumerate(pieces(content)):
+                if pause_ms is not None and number == pause_ms // 100:
+                    heard.wait(running.PATIENCE)
                 yield message((2, piece))
 
-        answers = self.answers(RIVA + "StreamingRecognize", requests())
+        answers = self.answers(RIVA + "StreamingRecognize", requests(), heard)
         for answer in answers:
             self.assertEqual(answer.of(100).text(1), "mine")
         return answers, [r.all(1)[0].text(1) for a in answers for r in a.all(1) if r.one(2)]
@@ -228,7 +240,9 @@ class Riva(ContractTest):
         self.assertEqual(self.stream(config, self.content, UNKNOWN)[1], self.texts)
 
     def test_results(self):
-        answers, found = self.stream(self.config((4, 5), (8, True)), self.content, (2, True))
+        # Of interim results at once the newest alone is kept: before the first final there is one.
+        answers, found = self.stream(self.config((4, 5), (8, True)), self.content, (2, True),
+                                     pause_ms=self.expected["results"][0]["end_ms"])
         self.assertEqual(found, self.texts)
         results = [r for a in answers for r in a.all(1)]
         self.assertTrue([r for r in results if not r.one(2)], "interim results are field 2 here")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import unittest
 
 import grpc
@@ -211,6 +210,7 @@ class Settings(DaemonTest):
                 self.end(program)
                 self.assertFalse(socket.exists())
                 return
+        program.finish()
         self.assertIn("somebody already does", program.text())
 
 
@@ -241,7 +241,7 @@ class Health(DaemonTest):
         return [""] + [service.name for service in answer.list_services_response.service]
 
     def test_watch_through_a_drain(self):
-        program = self.serve()
+        program = self.serve("--drain-seconds", "3600")
         watches = [self.watch(program.channel, service) for service in ("", SERVICES[0], "none")]
         states = [Status.SERVING, Status.SERVING, Status.SERVICE_UNKNOWN]
         self.assertEqual([next(watch).status for watch in watches], states)
@@ -390,11 +390,9 @@ class Reflection(DaemonTest):
 class Signals(DaemonTest):
     def test_ends_when_idle_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            program = self.serve()
+            program = self.serve("--drain-seconds", "3600")
             self.assertEqual(self.check(program.channel), Status.SERVING)
-            began = time.monotonic()
             self.end(program, number)
-            self.assertLess(time.monotonic() - began, 8)
 
     def test_second_signal_ends_at_once(self):
         program = self.serve("--drain-seconds", "3600")

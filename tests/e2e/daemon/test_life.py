@@ -131,6 +131,7 @@ class Reload(LifeTest):
         self.addCleanup(self.end, program)
         port = program.wait_for(r"listening on 127.0.0.1:(\d+)")[1]
         self.connection = self.channel(f"127.0.0.1:{port}")
+        program.wait_for("stenod: model ")
         return program
 
     def reload(self, program, text=None):
@@ -163,6 +164,7 @@ class Reload(LifeTest):
         feed = running.Feed()
         call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse)
         feed.put(google.StreamingRecognizeRequest(streaming_config=wav))
+        feed.wait_until_sent()
         self.health()
         self.assertIn("reloaded", self.reload(program, self.settings(MODEL)))
         self.assertEqual(self.whole(), expected)

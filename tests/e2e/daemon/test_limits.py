@@ -101,14 +101,20 @@ class Connections(LimitsTest):
             self.assertTrue(eventually(self.serves_new_clients))
             for one in taken:
                 one.close()
-        self.assertEqual(len([1 for _, let_in in self.polite(20) if let_in]), 20)
+        self.assertTrue(eventually(self.twenty_are_let_in))
+
+    def twenty_are_let_in(self):
+        found = self.polite(20)
+        for one, _ in found:
+            one.close()
+        return all(let_in for _, let_in in found)
 
     def test_many_idle(self):
         program = self.serve("--max-connections", 600)
         with self.neighbour_unharmed(program):
             found = self.polite(500)
             self.assertTrue(all(let_in for _, let_in in found))
-            self.assertTrue(self.serves_new_clients())
+            self.assertTrue(eventually(self.serves_new_clients))
 
     def test_no_files_left(self):
         """What would end gRPC's listening for good, were it told."""
@@ -139,7 +145,7 @@ class Connections(LimitsTest):
 
     def test_idle_ones_go(self):
         # A call that arrives just when the time is over fails, so none may come near that.
-        idle_s = 1 if MEASURES_MEMORY else 5
+        idle_s = 3 if MEASURES_MEMORY else 5
         self.serve("--idle-seconds", idle_s)
         with Stranger(self.address) as idle:
             self.assertIsNotNone(idle.wait_for(strangers.GOAWAY))
@@ -198,7 +204,7 @@ class Strangers(LimitsTest):
             self.assertLess(longest, HANDSHAKE_S + running.PATIENCE)
             for one in all_of_them:
                 one.close()
-        self.assertTrue(self.serves_new_clients())
+        self.assertTrue(eventually(self.serves_new_clients))
 
     def test_that_speak_otherwise(self):
         generator = random.Random(7)
@@ -219,7 +225,7 @@ class Strangers(LimitsTest):
             for _ in range(50):
                 with Stranger(self.address) as one:
                     one.send(generator.randbytes(generator.randrange(20000)))
-        self.assertTrue(self.serves_new_clients())
+        self.assertTrue(eventually(self.serves_new_clients))
 
     def test_that_never_stop_asking(self):
         program = self.serve()

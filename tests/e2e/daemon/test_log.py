@@ -194,10 +194,7 @@ class Transcripts(LogTest):
             usual = set(re.findall("[a-z]+", program.text().lower()))
             seen = len(program.lines)
             texts = self.say_everywhere(SPOKEN.read_bytes())
-            # The last call has ended, so the log has all of them.
-            running.unary(self.connection, "/grpc.health.v1.Health/Check",
-                          metadata=[("x-request-id", "last")])
-            program.wait_for("last")
+            self.await_the_log(program)
             said = {word for text in sum(texts.values(), []) for word in text.split()} - usual
             self.assertGreater(len(said), 3, texts)
             # Whole words: an id's digits and letters are none.
@@ -206,10 +203,18 @@ class Transcripts(LogTest):
             self.assertEqual(said & logged, set())
             self.assertNotIn("log-transcripts", program.text())
 
+    def await_the_log(self, program):
+        """Of one more call, behind that of all before it."""
+        running.unary(self.connection, "/grpc.health.v1.Health/Check",
+                      metadata=[("x-request-id", "last")])
+        program.wait_for("last")
+
     def test_with_the_request_when_asked_for(self):
         program = self.serve("--log-format", "json", "--log-transcripts")
         program.wait_for("log-transcripts: what clients say is written here")
-        for request_id, texts in self.say_everywhere(SPOKEN.read_bytes()).items():
+        everything = self.say_everywhere(SPOKEN.read_bytes())
+        self.await_the_log(program)
+        for request_id, texts in everything.items():
             self.assertTrue(texts)
             found = [e for e in self.entries(program)
                      if e["message"] == "transcript" and e["request_id"] == request_id]
@@ -227,6 +232,7 @@ class Transcripts(LogTest):
         feed.put(google.StreamingRecognizeRequest(
             streaming_config=google.StreamingRecognitionConfig(
                 config=google.RecognitionConfig(language_code="en-US"))))
+        feed.wait_until_sent()
         running.unary(self.connection, "/grpc.health.v1.Health/Check")
         file.write_text("log-transcripts = no")
         program.tell(signal.SIGHUP)

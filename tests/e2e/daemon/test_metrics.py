@@ -72,7 +72,7 @@ class Metrics(MetricsTest):
         self.assertGreater(first["steno_cpu_seconds_total"], 0)
         # Two streams of three seconds, and one that finds no room.
         content = noise(3).tobytes()
-        feeds, calls = zip(*(self.begin() for _ in range(2)))
+        feeds, calls = zip(*(self.hold_a_stream() for _ in range(2)))
         self.becomes("steno_streams_open", 2)
         self.refuse("limit of 2", lambda: self.recognize(content),
                     grpc.StatusCode.RESOURCE_EXHAUSTED)
@@ -82,8 +82,9 @@ class Metrics(MetricsTest):
             feed.close()
             list(call)
         self.becomes("steno_streams_open", 0)
-        last = self.metrics()
         streaming = f'method="{GOOGLE}StreamingRecognize"'
+        self.becomes(f'steno_calls_total{{{streaming},status="OK"}}', 2)
+        last = self.metrics()
         self.assertEqual([last[name] for name in (
             "steno_streams_total", 'steno_streams_refused_total{reason="streams"}',
             f'steno_calls_total{{{streaming},status="OK"}}',
@@ -103,14 +104,6 @@ class Metrics(MetricsTest):
             self.assertEqual(counts[-1], last[name + "_count"])
             self.assertGreater(last[name + "_sum"], 0)
         del program
-
-    def begin(self):
-        feed = running.Feed()
-        call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse)
-        feed.put(google.StreamingRecognizeRequest(
-            streaming_config=google.StreamingRecognitionConfig(config=self.config())))
-        running.unary(self.connection, "/grpc.health.v1.Health/Check")
-        return feed, call
 
     def test_model_and_reloads(self):
         quiet = speaking.quiet_model(self.folder / "quiet.safetensors")
@@ -146,7 +139,7 @@ class Metrics(MetricsTest):
         for path in ("/healthz", "/readyz"):
             status, _, text = self.ask(path)
             self.assertEqual((status, text), (200, "ok\n"))
-        _, call = self.begin()
+        _, call = self.hold_a_stream()
         program.tell()
         self.assertTrue(running.eventually(lambda: self.ask("/readyz")[0] == 503))
         self.assertEqual(self.ask("/healthz")[0], 200)

@@ -49,9 +49,13 @@ class Plaintext(NodeTest):
     def test_interim_results(self):
         path = self.folder / "noise.wav"
         path.write_bytes(speaking.wav_bytes(speaking.noise(12)))
-        result = self.transcribe("--interim", path)
-        self.assertEqual(result.returncode, 0)
-        self.assertTrue(result.stdout)
+        # Of what comes at once the newest alone is kept, so that now and then there is none.
+        for _ in range(10):
+            result = self.transcribe("--interim", path)
+            self.assertEqual(result.returncode, 0)
+            self.assertTrue(result.stdout)
+            if result.stderr:
+                break
         self.assertTrue(result.stderr)
 
     def test_trouble(self):

@@ -79,10 +79,15 @@ class EqualTest(remote.RemoteTest):
 
     def test_interim_ends_in_the_same_text(self):
         path = self.write_noise("talk.wav", 8)
-        shown = self.there("--interim", path)
-        finals = [line for line in shown.splitlines() if not line.startswith("~ ")]
-        self.assertEqual(finals, self.here(path).splitlines())
-        self.assertGreater(len(shown.splitlines()), len(finals))
+        expected = self.here(path).splitlines()
+        # Of what comes at once the newest alone is kept, so that now and then there is none.
+        for _ in range(10):
+            lines = self.there("--interim", path).splitlines()
+            finals = [line for line in lines if not line.startswith("~ ")]
+            self.assertEqual(finals, expected)
+            if len(lines) > len(finals):
+                break
+        self.assertGreater(len(lines), len(finals))
 
     def test_several_files_side_by_side(self):
         paths = [self.write_noise(f"{i}.wav", 3 + i, seed=i) for i in range(5)]

@@ -20,7 +20,7 @@ import remote
 import running
 import speaking
 from remote import INPUT, SERVER, USAGE
-from speaking import STENO, STENO_V1, steno
+from speaking import STENO
 
 SHIPPED = running.SOURCE / "models" / "en.safetensors"
 
@@ -108,9 +108,9 @@ class Unreachable(remote.RemoteTest):
             process = subprocess.Popen(
                 [STENO, "transcribe", "--server", f"127.0.0.1:{silent.getsockname()[1]}",
                  "--connect-timeout", "600", self.path])
-            silent.accept()[0].close()
-            process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(running.PATIENCE), -signal.SIGINT)
+            with silent.accept()[0]:
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(process.wait(running.PATIENCE), -signal.SIGINT)
 
     def test_files_of_certificates_and_tokens(self):
         self.fail_with(INPUT, "/nowhere.pem: No such file", "transcribe", "--server",
@@ -200,7 +200,7 @@ class Tls(remote.RemoteTest):
                              key, "--tls-client-ca", self.authority.certificate)
         where = ["transcribe", "--server", "tls:127.0.0.1:"
                  + program.wait_for(r"listening on tls:127.0.0.1:(\d+)")[1],
-                 "--ca", self.authority.certificate, "--connect-timeout", 3, self.path]
+                 "--ca", self.authority.certificate, "--connect-timeout", 60, self.path]
         friend, secret = self.authority.issue("friend", "DNS:friend")
         self.assertEqual(self.succeed(*where, "--cert", friend, "--key", secret),
                          self.here(self.path))
@@ -231,7 +231,7 @@ class Leaving(remote.RemoteTest):
         path = self.write_noise("talk.wav", 2)
         feed, call = self.hold_a_stream()
         result = self.fail_with(SERVER, f"{self.address} is full: the server's limit of 1 streams",
-                                "transcribe", "--server", self.address, "--connect-timeout", 1, path)
+                                "transcribe", "--server", self.address, "--connect-timeout", 10, path)
         self.assertEqual(result.stdout, "")
         waiting = subprocess.Popen(
             [STENO, "transcribe", "--server", self.address, "--connect-timeout", "60", path],

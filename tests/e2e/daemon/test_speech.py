@@ -188,7 +188,7 @@ class StreamingTest(speaking.SpeechTest):
 
     def start_long(self, seconds, config=None):
         request = google.LongRunningRecognizeRequest(config=config or self.config())
-        request.audio.content = noise(10).tobytes() * (seconds // 10)
+        request.audio.content = self.samples[: 10 * 16000].tobytes() * (seconds // 10)
         return self.call(GOOGLE + "LongRunningRecognize", request, operations.Operation).name
 
     def wait(self, name, **timeout):

@@ -27,6 +27,9 @@ RATE = 16000
 # A busy machine is slow; nothing here is measured.
 PATIENCE = 120
 
+# What steno says where the machine was too busy to take the audio in time.
+BUSY = re.compile(r"steno: [^\n]*(?:the device has lost audio|s of audio were lost)[^\n]*\n")
+
 # The program ends by itself when all is said; MESON counts this as skipped.
 SKIPPED = 77
 
@@ -177,9 +180,18 @@ def position_of(part, whole):
 
 def children(process):
     """Those of a process, by number, that were begun by any of its threads."""
-    path = pathlib.Path(f"/proc/{process}/task")
-    return [int(child) for task in os.listdir(path)
-            for child in (path / task / "children").read_text().split()]
+    found = []
+    for task in pathlib.Path(f"/proc/{process}/task").iterdir():
+        try:
+            found += map(int, (task / "children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass # the thread has ended meanwhile
+    return found
+
+
+def but_busy(errors):
+    """What steno said, but for what this machine has lost."""
+    return BUSY.sub("", errors)
 
 
 class Listening:
@@ -208,13 +220,13 @@ class Listening:
         until(said, f"steno says '{words}'", patience)
 
     def end(self, number=signal.SIGINT, patience=PATIENCE):
-        """Ends it by a signal: status, standard output, standard error."""
+        """Ends it by a signal: status, standard output, standard error but for what was lost."""
         self.process.send_signal(number)
         return self.wait(patience)
 
     def wait(self, patience=PATIENCE):
         status = self.process.wait(patience)
-        return status, self.text("stdout"), self.text("stderr")
+        return status, self.text("stdout"), but_busy(self.text("stderr"))
 
     def close(self):
         if self.process.poll() is None:
@@ -246,6 +258,15 @@ class SoundTest(unittest.TestCase):
         listening = self.listen(*arguments)
         self.sound.await_listener()
         return listening
+
+    def await_speech(self, audio, seconds):
+        """Until so much has been heard, from the first sound on; audio: a WAV file being saved."""
+        def heard():
+            data = audio.read_bytes()[44:] if audio.exists() else b""
+            samples = array.array("h", data[: len(data) // 2 * 2])
+            first = next((i for i, sample in enumerate(samples) if sample), len(samples))
+            return len(samples) - first > seconds * RATE
+        until(heard, "someone speaks")
 
     def transcribe(self, path, *options):
         """The JSON of `steno transcribe`."""

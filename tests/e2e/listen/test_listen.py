@@ -43,7 +43,8 @@ class Words(sound.SoundTest):
             # What the end of the speech is after, is not: Ctrl-C may come before it arrived.
             if position_of(speech[: 7 * len(speech) // 8], saved) >= 0:
                 break
-            self.assertRegex(errors, "lost", "audio is missing and nothing was said")
+            self.assertRegex(listening.text("stderr"), "lost",
+                             "audio is missing and nothing was said")
         else:
             self.skipTest("this machine is too busy to listen")
         self.assertEqual(errors, "")
@@ -53,11 +54,11 @@ class Words(sound.SoundTest):
     def test_ctrl_c_keeps_the_last_words(self):
         """The signal comes while someone speaks: all that was heard until then is recognised."""
         speech = recording("demo.flac")
-        audio = self.folder / "audio.flac"
+        audio = self.folder / "audio.wav"
         listening = self.listen_ready("--rate", RATE, "--save-audio", audio, "-f", "json",
                                       "-o", self.folder / "text.json")
         player = self.sound.play_on(speech)
-        time.sleep(4.5)
+        self.await_speech(audio, 3)
         status, text, errors = listening.end()
         player.kill()
         player.wait()
@@ -136,6 +137,8 @@ class Trouble(sound.SoundTest):
         heard, saved = json.loads(text), read_wav(audio)
         first = position_of(one[: 7 * len(one) // 8], saved)
         second = position_of(other[: 7 * len(other) // 8], saved)
+        if min(first, second) < 0 and sound.BUSY.search(listening.text("stderr")):
+            self.skipTest("this machine is too busy to listen")
         self.assertGreaterEqual(first, 0)
         self.assertGreater(second, first + len(one) // 2)
         times = [time for result in heard["results"] for word in result["words"]

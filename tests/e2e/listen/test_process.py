@@ -24,6 +24,12 @@ def state_of(process):
         return None
 
 
+def is_pending(process, number):
+    """Whether a signal has been sent to it and not been taken."""
+    text = pathlib.Path(f"/proc/{process}/status").read_text()
+    return bool(int(re.search(r"ShdPnd:\s*(\w+)", text)[1], 16) >> (number - 1) & 1)
+
+
 def microphone_processes(sound_system):
     """All processes, whoever their parent is, that this test's steno has begun to hear with."""
     found = []
@@ -120,7 +126,7 @@ class Ending(ProcessTest):
         listening = self.listen_ready()
         os.kill(self.child(listening), signal.SIGSTOP)
         listening.process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        until(lambda: not is_pending(listening.process.pid, signal.SIGINT), "the first is taken")
         status, _, errors = listening.end()
         self.assertEqual((status, errors), (-signal.SIGINT, ""))
         self.assert_nothing_is_left()
@@ -181,7 +187,7 @@ class Groups(ProcessTest):
         listening = self.listen_in_a_group("--rate", RATE, "--save-audio", audio, "-f", "json",
                                            "-o", self.folder / "text.json")
         player = self.sound.play_on(recording("demo.flac"))
-        time.sleep(4)
+        self.await_speech(audio, 3)
         os.killpg(listening.process.pid, number)
         self.assertEqual(listening.wait(), (status, "", ""))
         player.kill()

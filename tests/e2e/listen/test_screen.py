@@ -14,10 +14,8 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
-import unittest
 
 import pyte
 import sound
@@ -125,7 +123,7 @@ class Screen(sound.SoundTest):
         return terminal
 
     def errors(self):
-        return (self.folder / "stderr").read_text()
+        return sound.but_busy((self.folder / "stderr").read_text())
 
     def transcript(self):
         return (self.folder / "text.txt").read_text()
@@ -192,9 +190,8 @@ class Screen(sound.SoundTest):
             return os.waitpid(terminal.process, os.WUNTRACED | os.WNOHANG)[0] != 0
 
         until(stopped, "stopped")
-        terminal.look(0.2)
+        terminal.until(lambda: terminal.text() == "", "the line is gone")
         self.assertTrue(terminal.echoes())
-        self.assertEqual(terminal.text(), "")
         os.kill(terminal.process, signal.SIGCONT)
         terminal.until(lambda: STATUS.search(terminal.text()), "a status line again")
         self.assertFalse(terminal.echoes())
@@ -207,6 +204,7 @@ class Screen(sound.SoundTest):
         self.sound.unplug()
         player.wait()
         terminal.until(lambda: "waiting for it" in self.errors(), "it is gone")
+        terminal.until(lambda: "! no device" in terminal.text(), "the line says so")
         terminal.look(1)
         self.assertIn("! no device", terminal.text()) # whatever the last words' results were
         self.assertNotIn("endpoint", terminal.text())
@@ -264,6 +262,8 @@ class Screen(sound.SoundTest):
         for columns in (76, 50, 30, 22, 64):
             call("resize-window", "-x", columns, "-y", 12)
             time.sleep(2)
+            until(lambda: len(STATUS.findall(text())) == 1, "one status line")
+            time.sleep(0.5)
             self.assertEqual(len(STATUS.findall(text())), 1, text())
         player.wait()
         call("send-keys", "C-c")

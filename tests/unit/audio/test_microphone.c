@@ -333,8 +333,9 @@ START_TEST(it_does_not_end)
     steno_microphone_destroy(self); /* gives up with the one that is held */
     ck_assert(has_children());
     kill(tracers[0], SIGKILL);
-    ck_assert_int_gt(waitpid(-1, NULL, 0), 0);
-    ck_assert(!has_children());
+    /* Of the others one may only just be ending, too. */
+    while (waitpid(-1, NULL, 0) > 0)
+        ;
 }
 END_TEST
 

@@ -29,9 +29,10 @@ static void finish(void)
 
 START_TEST(not_rung)
 {
-    uint64_t until_ms = alarms_now_ms() + 20;
+    uint64_t until_ms = alarms_now_ms() + 50;
     ck_assert(completion_take(queue, until_ms));
-    ck_assert_uint_ge(alarms_now_ms() + 1, until_ms);
+    /* gRPC reckons time by the processor's counter, to a hundredth. */
+    ck_assert_uint_ge(alarms_now_ms() + 10, until_ms);
 }
 END_TEST
 
