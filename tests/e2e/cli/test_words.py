@@ -25,14 +25,13 @@ class Words(client.ClientTest):
         return self.succeed("transcribe", *arguments, model=SHIPPED).split()
 
     def test_formats_agree(self):
-        expected = self.words(WAV)
-        self.assertGreater(len(expected), 3)
         for name in ("speech.flac", "speech.aiff"):
-            self.assertEqual(self.words(FORMATS / name), expected)
-        # Compression is audible to a model trained on few hours: one word of seven may differ.
-        for name in ("speech-mulaw.wav", "speech.ogg", "speech.opus", "speech.mp3"):
+            self.assertEqual(self.words(FORMATS / name), self.words(WAV))
+        # Compression is audible to a model trained on few hours: "what's that" may become "what set".
+        said = "what's that for demanded ned wonderingly".split()
+        for name in ("speech.wav", "speech-mulaw.wav", "speech.ogg", "speech.opus", "speech.mp3"):
             words = self.words(FORMATS / name)
-            self.assertLessEqual(distance(expected, words), 1, f"{name}: {words}")
+            self.assertLessEqual(distance(said, words), 2, f"{name}: {words}")
 
     def test_endpointing_keeps_the_words(self):
         demo = SPEECH / "demo.flac"
