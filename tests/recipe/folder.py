@@ -1,5 +1,6 @@
 """A folder of training data as prepare.py, units.py and align.py leave it, made of tones and noise."""
 
+import io
 import json
 import os
 
@@ -8,6 +9,15 @@ import sentencepiece
 
 RATE_HZ = 16000
 WORDS = "one two three four five six seven eight nine ten".split()
+
+
+def ogg(samples):
+    """Opus, as the bytes of a file."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE_HZ, format="OGG", subtype="OPUS")
+    return file.getvalue()
 
 
 def _pack(folder, split, rows):

@@ -45,12 +45,6 @@ def speechlike(seconds, seed):
     return (0.1 * wave * (1 + np.sin(2 * np.pi * 3 * time))).astype(np.float32)
 
 
-def ogg(samples):
-    file = io.BytesIO()
-    soundfile.write(file, samples, 16000, format="OGG", subtype="OPUS")
-    return file.getvalue()
-
-
 def signal_to_noise(samples, out):
     return 10 * np.log10(np.mean(samples**2) / (np.mean((samples - out) ** 2) + 1e-12))
 
@@ -58,7 +52,7 @@ def signal_to_noise(samples, out):
 class Packets(unittest.TestCase):
     def test_as_libsndfile_decodes(self):
         for seed, seconds in ((1, 3.0), (2, 0.31)):
-            blob = ogg(speechlike(seconds, seed))
+            blob = folder.ogg(speechlike(seconds, seed))
             wanted = soundfile.read(io.BytesIO(blob), dtype="float32")[0]
             packets, skip = from_ogg(blob)
             out = Opus().decode(packets, skip, len(wanted))
@@ -75,7 +69,7 @@ class Packets(unittest.TestCase):
         self.assertFalse(longer[-3000:].any())
 
     def test_what_is_no_opus(self):
-        blob = ogg(speechlike(0.5, 1))
+        blob = folder.ogg(speechlike(0.5, 1))
         for damaged in (b"RIFF" + blob, blob[:27], blob.replace(b"OpusHead", b"OpusHats")):
             with self.assertRaisesRegex(ValueError, "no "):
                 from_ogg(damaged)
@@ -95,7 +89,7 @@ class Pack(unittest.TestCase):
             as_read = {}
             with zipfile.ZipFile(os.path.join(speech, "some.zip"), "w") as archive:
                 for row in before.rows[2:4]:
-                    archive.writestr(row[0] + ".opus", ogg(before.samples(row)))
+                    archive.writestr(row[0] + ".opus", folder.ogg(before.samples(row)))
                     blob = archive.read(row[0] + ".opus")
                     as_read[row[0]] = soundfile.read(io.BytesIO(blob), dtype="float32")[0][: row[2]]
             file = os.path.join(work, "data.pack")

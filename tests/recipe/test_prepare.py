@@ -1,6 +1,5 @@
 """Recordings packed for training: what is in the folder, what is left out, and a run that goes on."""
 
-import io
 import os
 import pathlib
 import subprocess
@@ -9,11 +8,13 @@ import tempfile
 import unittest
 import zipfile
 
-RECIPE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "models", "recipe")
-sys.path.insert(0, RECIPE)
+HERE = os.path.dirname(os.path.abspath(__file__))
+RECIPE = os.path.join(HERE, "..", "..", "models", "recipe")
+sys.path[:0] = [HERE, RECIPE]
 try:
     import numpy as np
-    import soundfile
+    import soundfile  # noqa: F401, with which files are written and read
+    import folder
     from data import read_index
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
@@ -22,12 +23,9 @@ except ImportError as missing:
 SECOND = 16000
 
 
-def ogg(seed):
-    """A second of a tone, other for each seed."""
-    file = io.BytesIO()
-    samples = 0.25 * np.sin(np.arange(SECOND) * (0.05 + 0.01 * seed))
-    soundfile.write(file, samples, SECOND, format="OGG", subtype="OPUS")
-    return file.getvalue()
+def tone(seed):
+    """A second of one, other for each seed."""
+    return folder.ogg(0.25 * np.sin(np.arange(SECOND) * (0.05 + 0.01 * seed)))
 
 
 class Prepare(unittest.TestCase):
@@ -40,13 +38,13 @@ class Prepare(unittest.TestCase):
                 ("broken", "train", "four"), ("d", "train", "Five, six.")]
         with zipfile.ZipFile(os.path.join(self.speech, "some.zip"), "w") as archive:
             for seed, (name, _, _) in enumerate(rows):
-                archive.writestr(name + ".opus", b"rubbish" if name == "broken" else ogg(seed))
+                archive.writestr(name + ".opus", b"rubbish" if name == "broken" else tone(seed))
         with open(os.path.join(self.speech, "manifest.tsv"), "w") as f:
             f.write("id\tfile\tsource\tspeaker\tsplit\ttext\n")
             for name, split, text in rows:
                 f.write(f"{name}\tsome.zip\there\ts1\t{split}\t{text}\n")
         with zipfile.ZipFile(os.path.join(self.speech, "noise.zip"), "w") as archive:
-            archive.writestr("n.opus", ogg(9))
+            archive.writestr("n.opus", tone(9))
         with open(os.path.join(self.speech, "noise.tsv"), "w") as f:
             f.write("id\tsource\nn\tstreet\n")
 

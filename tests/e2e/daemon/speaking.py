@@ -155,6 +155,10 @@ class SpeechTest(running.ServerTest):
             path, lambda message: message.SerializeToString(), answer.FromString
         )(iter(requests), timeout=timeout)
 
+    def health(self, **options):
+        """The answer's bytes."""
+        return running.unary(self.connection, "/grpc.health.v1.Health/Check", **options)
+
     # Google.
 
     def config(self, **fields):
@@ -178,9 +182,8 @@ class SpeechTest(running.ServerTest):
     def hold_a_stream(self):
         """A stream whose configuration the daemon has: its requests and its call.  Closing the feed
         lets it go."""
-        check_health = lambda: running.unary(self.connection, "/grpc.health.v1.Health/Check")
         # What is asked for before there is a connection may be sent in any order.
-        check_health()
+        self.health()
         feed = running.Feed()
         self.addCleanup(feed.close)
         call = self.stream(GOOGLE + "StreamingRecognize", feed, google.StreamingRecognizeResponse,
@@ -188,7 +191,7 @@ class SpeechTest(running.ServerTest):
         feed.put(next(self.google_requests(b"")))
         # Answered after the stream has been taken: both came by one connection.
         feed.wait_until_sent()
-        check_health()
+        self.health()
         return feed, call
 
     def recognize(self, content, config=None):

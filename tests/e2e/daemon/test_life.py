@@ -33,9 +33,6 @@ class LifeTest(speaking.SpeechTest):
         for piece in pieces(self.content):
             feed.put(google.StreamingRecognizeRequest(audio_content=piece))
 
-    def health(self):
-        return running.unary(self.connection, CHECK)
-
     def whole(self):
         """The transcript of the recording, as one whole."""
         return [result.alternatives[0].transcript

@@ -133,7 +133,7 @@ class Log(LogTest):
 
     def test_levels(self):
         program = self.serve("--log-level", "debug")
-        running.unary(self.connection, "/grpc.health.v1.Health/Check")
+        self.health()
         program.wait_for(r"call ended method=/grpc.health.v1.Health/Check status=OK")
         quiet = self.start([speaking.STENOD, "--model", speaking.MODEL, "--listen",
                             f"unix:{self.folder}/s", "--log-level", "warning"])
@@ -205,8 +205,7 @@ class Transcripts(LogTest):
 
     def await_the_log(self, program):
         """Of one more call, behind that of all before it."""
-        running.unary(self.connection, "/grpc.health.v1.Health/Check",
-                      metadata=[("x-request-id", "last")])
+        self.health(metadata=[("x-request-id", "last")])
         program.wait_for("last")
 
     def test_with_the_request_when_asked_for(self):
@@ -233,7 +232,7 @@ class Transcripts(LogTest):
             streaming_config=google.StreamingRecognitionConfig(
                 config=google.RecognitionConfig(language_code="en-US"))))
         feed.wait_until_sent()
-        running.unary(self.connection, "/grpc.health.v1.Health/Check")
+        self.health()
         file.write_text("log-transcripts = no")
         program.tell(signal.SIGHUP)
         program.wait_for('"reloaded"')
